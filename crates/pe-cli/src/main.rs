@@ -1,0 +1,3 @@
+//! The `pe` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The total, bounded expression and template language of plan files.

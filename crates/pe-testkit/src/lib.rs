@@ -1,0 +1,1 @@
+//! Scripted tools, plan generators and naive models for tests.

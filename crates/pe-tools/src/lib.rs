@@ -1,0 +1,1 @@
+//! Built-in tools, each with schemas, an effect class and a resource.

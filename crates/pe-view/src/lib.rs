@@ -1,0 +1,1 @@
+//! Pure, deterministic views of plans: text, Mermaid, DOT and diffs.
