@@ -1,0 +1,149 @@
+//! Hostile and merely wrong documents.
+
+use super::*;
+use crate::PlanFile;
+
+fn json(text: &str) -> Result<Value, ReadError> {
+    read_value(text.as_bytes(), Format::Json)
+}
+
+fn yaml(text: &str) -> Result<Value, ReadError> {
+    read_value(text.as_bytes(), Format::Yaml)
+}
+
+#[test]
+fn both_notations_give_the_same_value() {
+    let expected = serde_json::json!({"a": [1, -2.5, true, null, "x: y"], "b": {"c": "é"}});
+    assert_eq!(json(r#"{"a":[1,-2.5,true,null,"x: y"],"b":{"c":"é"}}"#), Ok(expected.clone()));
+    assert_eq!(yaml("a: [1, -2.5, true, null, 'x: y']\nb:\n  c: é\n"), Ok(expected.clone()));
+    assert_eq!(json("\u{feff}{\"a\":1}"), Ok(serde_json::json!({"a": 1})), "a BOM is skipped");
+    assert_eq!(yaml("\u{feff}a: 1"), Ok(serde_json::json!({"a": 1})));
+}
+
+#[test]
+fn duplicate_keys_are_refused_at_any_depth() {
+    let refused = |result: Result<Value, ReadError>, key: &str, line: usize| match result {
+        Err(ReadError::DuplicateKey { key: found, at: Some((at, _)) }) => {
+            assert_eq!((found.as_str(), at), (key, line));
+        }
+        other => panic!("{other:?}"),
+    };
+    refused(json("{\"a\": 1,\n \"a\": 2}"), "a", 2);
+    refused(json("{\"p\": [{\"b\": 1,\n\n \"b\": 2}]}"), "b", 3);
+    refused(yaml("a: 1\na: 2\n"), "a", 2);
+    refused(yaml("p:\n  - b: 1\n    b: 2\n"), "b", 3);
+}
+
+#[test]
+fn depth_is_bounded_the_same_way_in_both() {
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    for read in [json, yaml] {
+        assert!(read(&nested(MAX_NESTING)).is_ok());
+        let error = read(&nested(MAX_NESTING + 1)).unwrap_err();
+        assert!(matches!(error, ReadError::TooDeep { limit: 128, .. }), "{error:?}");
+        let error = read(&nested(100_000)).unwrap_err();
+        assert!(matches!(error, ReadError::TooDeep { .. } | ReadError::Syntax { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn what_is_no_document_is_named() {
+    let syntax = |result: Result<Value, ReadError>| match result {
+        Err(ReadError::Syntax { message, at, .. }) => (message, at),
+        other => panic!("{other:?}"),
+    };
+    let (message, at) = syntax(json("{\"a\": 1,\n  oops}"));
+    assert_eq!((message.as_str(), at), ("key must be a string", Some((2, 3))));
+    assert_eq!(syntax(json("{} {}")).0, "trailing characters");
+    assert_eq!(syntax(yaml("a: [1,\nb: 2")).1.map(|(line, _)| line), Some(1));
+    assert_eq!(json(" \n"), Err(ReadError::Empty));
+    assert_eq!(read_value(b"", Format::Yaml), Err(ReadError::Empty));
+    assert_eq!(
+        read_value(b"{\"a\": \"\xe9\"}", Format::Json),
+        Err(ReadError::Encoding { offset: 7 })
+    );
+    assert!(matches!(json("{\"a\": 1e999}"), Err(ReadError::Syntax { .. })));
+    assert!(matches!(yaml("a: .nan"), Err(ReadError::Syntax { .. })));
+}
+
+#[test]
+fn size_is_checked_before_anything_is_read() {
+    let text = vec![b'['; MAX_DOCUMENT_BYTES + 1];
+    assert_eq!(
+        read_value(&text, Format::Json),
+        Err(ReadError::TooLarge { bytes: text.len(), limit: MAX_DOCUMENT_BYTES })
+    );
+}
+
+#[test]
+fn an_alias_bomb_is_refused() {
+    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let before = level - 1;
+        let aliases = vec![format!("*a{before}"); 10].join(", ");
+        text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    assert!(yaml(&text).is_err());
+}
+
+#[test]
+fn every_wrong_type_is_listed_with_its_place() {
+    let text = r#"{"goal": 3, "steps": [
+        {"step_id": "a", "tool": "t", "dependencies": "b", "retry": {"jitter": "x", "max_retries": -1}},
+        7,
+        {"step_id": "b", "tool": "t", "loop_count": "many", "step_type": "maybe"}]}"#;
+    let Err(ReadError::Shape(issues)) = PlanFile::parse(text.as_bytes(), Format::Json) else {
+        panic!("must not be read");
+    };
+    let places: Vec<_> = issues.iter().map(|issue| issue.pointer.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "/steps/0/dependencies",
+            "/steps/0/retry/jitter",
+            "/steps/0/retry/max_retries",
+            "/steps/1",
+            "/steps/2/loop_count",
+            "/steps/2/step_type",
+            "/goal",
+        ]
+    );
+    assert!(issues[3].message.contains("found a number"), "{:?}", issues[3]);
+}
+
+#[test]
+fn unknown_fields_are_left_out_and_named() {
+    let text = r#"{"goal": "g", "stepz": [], "steps": [
+        {"step_id": "a", "tool": "t", "dependancies": [], "retry": {"max_retry": 1}}]}"#;
+    let file = PlanFile::parse(text.as_bytes(), Format::Json).unwrap();
+    let named: Vec<_> =
+        file.unknown.iter().map(|field| (field.pointer.as_str(), field.nearest)).collect();
+    assert_eq!(
+        named,
+        [
+            ("/stepz", Some("steps")),
+            ("/steps/0/dependancies", Some("dependencies")),
+            ("/steps/0/retry/max_retry", Some("max_retries")),
+        ]
+    );
+    assert_eq!(file.plan.steps[0].retry, Some(crate::RetryPolicy::default()));
+}
+
+#[test]
+fn other_tops_are_refused() {
+    for (text, found) in [("[]", "a list"), ("3", "a number"), ("null", "null")] {
+        let error = PlanFile::parse(text.as_bytes(), Format::Json).unwrap_err();
+        assert_eq!(error, ReadError::NotAnObject { found });
+    }
+    let error = PlanFile::parse(b"just words", Format::Yaml).unwrap_err();
+    assert_eq!(error, ReadError::NotAnObject { found: "a string" });
+}
+
+#[test]
+fn formats_are_told_by_name_or_by_sight() {
+    assert_eq!(Format::from_file_name("a/plan.YML"), Some(Format::Yaml));
+    assert_eq!(Format::from_file_name("plan.json"), Some(Format::Json));
+    assert_eq!(Format::from_file_name("plan.txt"), None);
+    assert_eq!(Format::sniff(b" \n{"), Format::Json);
+    assert_eq!(Format::sniff(b"goal: x"), Format::Yaml);
+}

@@ -1,0 +1,185 @@
+//! Plan files: from bytes to the wire form, with every wrong type and unknown field listed.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::document::kind_of;
+use crate::{Format, Plan, PlanStep, ReadError, RetryPolicy, nearest, read_value};
+
+/// The most steps that a file may hold, whatever the configuration says.
+pub const MAX_STEPS: usize = 1_000_000;
+
+/// A plan as read, and what the file held beyond it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanFile {
+    /// The plan.
+    pub plan: Plan,
+    /// Fields that no plan has, in file order; they were left out.
+    pub unknown: Vec<UnknownField>,
+}
+
+/// A field that plans do not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownField {
+    /// JSON pointer to the field.
+    pub pointer: String,
+    /// The field's name.
+    pub name: String,
+    /// The known field that was probably meant.
+    pub nearest: Option<&'static str>,
+}
+
+/// A field that holds a value of the wrong type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShapeIssue {
+    /// JSON pointer to the value.
+    pub pointer: String,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+const RETRY_FIELDS: [&str; 5] =
+    ["max_retries", "base_delay_ms", "max_delay_ms", "backoff", "jitter"];
+
+impl PlanFile {
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// A [`ReadError`]; fields of the wrong type are all listed in `ReadError::Shape`.
+    pub fn parse(bytes: &[u8], format: Format) -> Result<Self, ReadError> {
+        Self::from_value(read_value(bytes, format)?)
+    }
+
+    /// Reads a plan out of a JSON value.
+    ///
+    /// # Errors
+    /// `NotAnObject` or `Shape`.
+    pub fn from_value(value: Value) -> Result<Self, ReadError> {
+        let Value::Object(mut top) = value else {
+            return Err(ReadError::NotAnObject { found: kind_of(&value) });
+        };
+        let mut reader = Reader::default();
+        reader.take_unknown(&mut top, "", &Plan::FIELDS);
+        let steps = match top.shift_remove("steps") {
+            None => Vec::new(),
+            Some(Value::Array(steps)) => reader.steps(steps),
+            Some(other) => {
+                reader.wrong(
+                    "/steps".to_owned(),
+                    format!("expected a list of steps, found {}", kind_of(&other)),
+                );
+                Vec::new()
+            }
+        };
+        let top = Value::Object(top);
+        let head = Plan::deserialize(&top);
+        if head.is_err() {
+            reader.wrong_fields::<Plan>(&top, "");
+        }
+        let head = match head {
+            Ok(head) if reader.wrong.is_empty() => head,
+            _ => return Err(ReadError::Shape(reader.wrong)),
+        };
+        let plan = Plan { steps, ..head };
+        Ok(Self { plan, unknown: reader.unknown })
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    unknown: Vec<UnknownField>,
+    wrong: Vec<ShapeIssue>,
+}
+
+impl Reader {
+    fn steps(&mut self, steps: Vec<Value>) -> Vec<PlanStep> {
+        let mut read = Vec::with_capacity(steps.len());
+        for (index, step) in steps.into_iter().enumerate() {
+            let Value::Object(mut fields) = step else {
+                self.wrong(
+                    format!("/steps/{index}"),
+                    format!("expected a step (an object), found {}", kind_of(&step)),
+                );
+                continue;
+            };
+            // Formatting a pointer costs more than reading a step: it is made only when needed.
+            let known = fields.keys().all(|name| PlanStep::FIELDS.contains(&name.as_str()));
+            if !known {
+                self.take_unknown(&mut fields, &format!("/steps/{index}"), &PlanStep::FIELDS);
+            }
+            if let Some(Value::Object(retry)) = fields.get_mut("retry") {
+                self.take_unknown(retry, &format!("/steps/{index}/retry"), &RETRY_FIELDS);
+            }
+            let fields = Value::Object(fields);
+            match PlanStep::deserialize(&fields) {
+                Ok(step) => read.push(step),
+                Err(_) => self.wrong_fields::<PlanStep>(&fields, &format!("/steps/{index}")),
+            }
+        }
+        read
+    }
+
+    /// Removes and notes the fields that are not in `known`.
+    fn take_unknown(
+        &mut self,
+        fields: &mut Map<String, Value>,
+        pointer: &str,
+        known: &'static [&'static str],
+    ) {
+        let strangers: Vec<String> =
+            fields.keys().filter(|name| !known.contains(&name.as_str())).cloned().collect();
+        for name in strangers {
+            fields.shift_remove(&name);
+            self.unknown.push(UnknownField {
+                pointer: format!("{pointer}/{}", escape(&name)),
+                nearest: nearest(&name, known.iter().copied()),
+                name,
+            });
+        }
+    }
+
+    /// Says which fields of a record are wrong; every field of `T` must be optional.
+    fn wrong_fields<T: DeserializeOwned>(&mut self, fields: &Value, pointer: &str) {
+        let before = self.wrong.len();
+        for (name, value) in fields.as_object().into_iter().flatten() {
+            let place = format!("{pointer}/{}", escape(name));
+            if name == "retry" && value.is_object() {
+                self.wrong_fields::<RetryPolicy>(value, &place);
+                continue;
+            }
+            let alone = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
+            if let Err(error) = T::deserialize(alone) {
+                self.wrong(place, error.to_string());
+            }
+        }
+        if self.wrong.len() == before
+            && let Err(error) = T::deserialize(fields)
+        {
+            self.wrong(pointer.to_owned(), error.to_string());
+        }
+    }
+
+    fn wrong(&mut self, pointer: String, message: String) {
+        self.wrong.push(ShapeIssue { pointer, message });
+    }
+}
+
+/// Escapes one token of a JSON pointer (RFC 6901).
+fn escape(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+/// Writes a plan as a file's text; reading it again gives the same plan.
+pub fn render_plan(plan: &Plan, format: Format) -> String {
+    match format {
+        Format::Json => {
+            let mut text = serde_json::to_string_pretty(plan)
+                .expect("because a plan's maps have string keys and its numbers are finite");
+            text.push('\n');
+            text
+        }
+        Format::Yaml => serde_saphyr::to_string(plan)
+            .expect("because a plan's maps have string keys and its numbers are finite"),
+    }
+}
