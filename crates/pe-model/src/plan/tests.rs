@@ -8,7 +8,7 @@ fn at(second: i64) -> Timestamp {
 
 fn step(id: &str, dependencies: &[&str]) -> PlanStep {
     PlanStep {
-        dependencies: dependencies.iter().map(|id| StepId::new(id)).collect(),
+        dependencies: dependencies.iter().map(StepId::new).collect(),
         ..PlanStep::new(id, "echo")
     }
 }

@@ -167,7 +167,7 @@ fn a_revision_keeps_resets_and_never_reuses_a_generation() {
     let revised = |steps: Vec<PlanStep>, reset: &[&str]| EventKind::PlanRevised {
         weights: vec![1.0; steps.len()],
         plan: Arc::new(Plan { steps, ..plan() }),
-        reset: reset.iter().map(|id| StepId::new(id)).collect(),
+        reset: reset.iter().map(StepId::new).collect(),
     };
     let (a, b) = (PlanStep::new("a", "echo"), PlanStep::new("b", "echo"));
     let state = fold(vec![
