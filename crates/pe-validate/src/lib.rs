@@ -1,1 +1,37 @@
-//! Pure checks that turn a plan, a tool catalog and limits into a report and a plan that can be executed.
+//! Pure checks: a plan, a tool catalog and limits give a report and, when it holds, a plan
+//! that can be executed.
+//!
+//! [`check_file`] starts from a file's bytes and knows lines and columns; [`check`] starts
+//! from a [`Plan`](pe_model::Plan). Both return every finding at once. Only a [`ValidPlan`]
+//! can be executed, and only these two functions make one.
+//!
+//! ```
+//! use pe_model::{Catalog, Format, ToolSpec};
+//! use pe_validate::{Limits, check_file};
+//!
+//! let catalog: Catalog = [ToolSpec { name: "echo".into(), ..ToolSpec::default() }].into_iter().collect();
+//! let text = br#"{"goal": "g", "steps": [{"step_id": "a", "tool": "ehco"}]}"#;
+//! let checked = check_file(text, Format::Json, &catalog, &Limits::default());
+//! assert!(!checked.report.is_valid && checked.plan.is_none());
+//! assert_eq!(checked.report.missing_tools, ["ehco"]);
+//! assert_eq!(checked.report.findings[0].suggestion.as_deref(), Some("did you mean `echo`?"));
+//! ```
+//!
+//! What is deliberately absent: IO, clocks, the tools themselves, and any mending of plans.
+
+mod finding;
+mod limits;
+mod report;
+
+mod check;
+mod compile;
+mod graph;
+mod locate;
+mod valid_plan;
+
+pub use check::{Checked, check, check_file, validate};
+pub use finding::{Code, Finding, Severity};
+pub use graph::{EdgeKind, Link, StepGraph};
+pub use limits::Limits;
+pub use report::ValidationReport;
+pub use valid_plan::{LoopKind, StepKind, ValidPlan, ValidStep};

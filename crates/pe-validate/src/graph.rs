@@ -1,0 +1,205 @@
+//! Who waits for whom: the graph of a plan, acyclic by construction.
+//!
+//! Nodes are the steps in plan order, then two kinds of helper nodes. A *settled* node
+//! stands between a step that has fallbacks and whoever waits for it: it follows the step
+//! and all its fallbacks, so that a fallback which waits for a dependent of its own target
+//! is a cycle and not a deadlock. A *barrier* stands for an interval of the plan, so that
+//! many readers of `results` as a whole cost n log n edges and not n².
+
+use daggy::petgraph::Direction;
+use daggy::petgraph::graph::NodeIndex;
+use daggy::petgraph::visit::EdgeRef;
+use daggy::{Dag, petgraph};
+
+mod barrier;
+mod build;
+mod cycle;
+
+pub(crate) use build::{Needs, NoGraph, build};
+pub(crate) use cycle::Circles;
+
+/// Why one node waits for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EdgeKind {
+    /// A dependency, judged by the trigger rule.
+    Trigger,
+    /// Waits until the other has settled, however.
+    Ordering,
+    /// From a step to its fallback.
+    Fallback,
+    /// From a step or fallback to the node that stands for both having settled.
+    Settling,
+}
+
+/// What a node of the graph stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Node {
+    Step,
+    Settled,
+    Barrier,
+}
+
+/// One outgoing edge as execution sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The waiting node: a step's place, or `steps + b` for barrier `b`.
+    pub to: u32,
+    /// Whether the trigger rule looks at it.
+    pub is_trigger: bool,
+}
+
+/// The graph of a valid plan.
+#[derive(Debug, Clone)]
+pub struct StepGraph {
+    dag: Dag<Node, EdgeKind>,
+    order: Vec<NodeIndex>,
+    steps: usize,
+    barriers: usize,
+    /// Outgoing links of steps, then of barriers: `links[starts[n]..starts[n + 1]]`.
+    links: Vec<Link>,
+    starts: Vec<u32>,
+    /// Ordering edges into each step, then into each barrier.
+    ordering_waits: Vec<u32>,
+    triggers: Vec<Vec<u32>>,
+    fallbacks: Vec<Vec<u32>>,
+}
+
+impl StepGraph {
+    /// How many steps there are.
+    pub fn step_count(&self) -> usize {
+        self.steps
+    }
+
+    /// How many barriers there are; their nodes follow the steps'.
+    pub fn barrier_count(&self) -> usize {
+        self.barriers
+    }
+
+    /// Who waits for a step or barrier.
+    pub fn links(&self, node: usize) -> &[Link] {
+        &self.links[self.starts[node] as usize..self.starts[node + 1] as usize]
+    }
+
+    /// How many nodes a step or barrier waits for besides its trigger dependencies.
+    pub fn ordering_waits(&self, node: usize) -> u32 {
+        self.ordering_waits[node]
+    }
+
+    /// The places of the steps that a step's trigger rule looks at, ascending.
+    pub fn triggers(&self, step: usize) -> &[u32] {
+        &self.triggers[step]
+    }
+
+    /// The places of the fallbacks of a step, in plan order.
+    pub fn fallbacks(&self, step: usize) -> &[u32] {
+        &self.fallbacks[step]
+    }
+
+    /// For every step the weight of the heaviest path that starts with it, itself included;
+    /// fallbacks of others are left out of the path.
+    pub fn remaining_path(&self, weights: &[f64]) -> Vec<f64> {
+        let mut remaining = self.heaviest_from(weights);
+        remaining.truncate(self.steps);
+        remaining
+    }
+
+    /// A heaviest path, as places in the plan, and its weight. Fallbacks are left out.
+    pub fn critical_path(&self, weights: &[f64]) -> (Vec<usize>, f64) {
+        let without_fallbacks: Vec<f64> = weights
+            .iter()
+            .enumerate()
+            .map(|(step, weight)| if self.is_fallback(step) { 0.0 } else { *weight })
+            .collect();
+        let remaining = self.heaviest_from(&without_fallbacks);
+        let heaviest = |nodes: &mut dyn Iterator<Item = usize>| {
+            nodes.fold(None, |best: Option<usize>, node| match best {
+                Some(best) if remaining[best] >= remaining[node] => Some(best),
+                _ => Some(node),
+            })
+        };
+        let mut path = Vec::new();
+        let mut at = heaviest(&mut (0..self.steps));
+        let total = at.map_or(0.0, |node| remaining[node]);
+        while let Some(node) = at {
+            if node < self.steps && !self.is_fallback(node) {
+                path.push(node);
+            }
+            let mut next: Vec<usize> = self.heavy_children(node).collect();
+            next.sort_unstable();
+            at = heaviest(&mut next.into_iter()).filter(|&node| remaining[node] > 0.0);
+        }
+        (path, total)
+    }
+
+    /// The most steps on one path.
+    pub fn depth(&self) -> usize {
+        let mut depth = vec![0_usize; self.dag.node_count()];
+        let mut deepest = 0;
+        for &node in self.order.iter().rev() {
+            let below = self
+                .dag
+                .graph()
+                .neighbors_directed(node, Direction::Outgoing)
+                .map(|child| depth[child.index()])
+                .max()
+                .unwrap_or(0);
+            let own = usize::from(self.dag[node] == Node::Step);
+            depth[node.index()] = below + own;
+            deepest = deepest.max(below + own);
+        }
+        deepest
+    }
+
+    /// Whether a step stands in for another one.
+    pub fn is_fallback(&self, step: usize) -> bool {
+        self.dag
+            .graph()
+            .edges_directed(NodeIndex::new(step), Direction::Incoming)
+            .any(|edge| *edge.weight() == EdgeKind::Fallback)
+    }
+
+    /// The edges between steps for drawing, barriers left out: `(from, to, kind)` by place.
+    pub fn step_edges(&self) -> Vec<(usize, usize, EdgeKind)> {
+        let mut edges = Vec::new();
+        for (to, triggers) in self.triggers.iter().enumerate() {
+            edges.extend(triggers.iter().map(|&from| (from as usize, to, EdgeKind::Trigger)));
+        }
+        for step in 0..self.steps {
+            for &fallback in &self.fallbacks[step] {
+                edges.push((step, fallback as usize, EdgeKind::Fallback));
+            }
+            for link in self.links(step) {
+                if !link.is_trigger && (link.to as usize) < self.steps {
+                    edges.push((step, link.to as usize, EdgeKind::Ordering));
+                }
+            }
+        }
+        edges.sort_by_key(|&(from, to, _)| (to, from));
+        edges
+    }
+
+    fn heavy_children(&self, node: usize) -> impl Iterator<Item = usize> {
+        self.dag
+            .graph()
+            .edges_directed(NodeIndex::new(node), Direction::Outgoing)
+            .filter(|edge| *edge.weight() != EdgeKind::Fallback)
+            .map(|edge| edge.target().index())
+    }
+
+    fn heaviest_from(&self, weights: &[f64]) -> Vec<f64> {
+        let mut remaining = vec![0.0_f64; self.dag.node_count()];
+        for &node in self.order.iter().rev() {
+            let below = self
+                .heavy_children(node.index())
+                .map(|child| remaining[child])
+                .fold(0.0, f64::max);
+            remaining[node.index()] = below + weights.get(node.index()).copied().unwrap_or(0.0);
+        }
+        remaining
+    }
+}
+
+/// Every node after all that it waits for; `None` when there is a cycle.
+fn topological_order(dag: &Dag<Node, EdgeKind>) -> Option<Vec<NodeIndex>> {
+    petgraph::algo::toposort(dag.graph(), None).ok()
+}

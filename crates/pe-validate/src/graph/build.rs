@@ -1,0 +1,257 @@
+//! From what each step needs to the graph, or to the circles in it.
+
+use daggy::Dag;
+use daggy::petgraph::Graph;
+use daggy::petgraph::graph::NodeIndex;
+
+use super::barrier::Barriers;
+use super::cycle::circles;
+use super::{Circles, EdgeKind, Link, Node, StepGraph, topological_order};
+
+/// What one step waits for, by place in the plan; every place exists and is not its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Needs {
+    /// Steps that the trigger rule looks at.
+    pub(crate) triggers: Vec<u32>,
+    /// Steps that must have settled, however.
+    pub(crate) ordering: Vec<u32>,
+    /// Whether an expression reads `results` or `steps` as a whole.
+    pub(crate) reads_whole: bool,
+    /// The step that this one stands in for.
+    pub(crate) fallback_for: Option<u32>,
+}
+
+/// The most node visits that finding the descendants of whole readers may take.
+const DESCENDANT_WORK: usize = 50_000_000;
+
+/// Why there is no graph.
+pub(crate) enum NoGraph {
+    /// Steps wait for each other.
+    Circles(Circles),
+    /// Too many readers of all results in a plan whose steps are far out of order.
+    TooTangled,
+}
+
+/// Builds the graph of a plan.
+pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
+    let steps = needs.len();
+    tidy(&mut needs);
+    let mut fallbacks = vec![Vec::new(); steps];
+    for (step, need) in needs.iter().enumerate() {
+        if let Some(target) = need.fallback_for {
+            fallbacks[target as usize].push(step as u32);
+        }
+    }
+    // Settled nodes follow the steps: `settled[s]` is where those who wait for `s` attach.
+    let mut kinds = vec![Node::Step; steps];
+    let mut settled: Vec<usize> = (0..steps).collect();
+    for step in 0..steps {
+        if !fallbacks[step].is_empty() {
+            settled[step] = kinds.len();
+            kinds.push(Node::Settled);
+        }
+    }
+    let mut edges: Vec<(usize, usize, EdgeKind)> = Vec::new();
+    for (step, need) in needs.iter().enumerate() {
+        edges.extend(need.triggers.iter().map(|&on| (settled[on as usize], step, EdgeKind::Trigger)));
+        edges.extend(need.ordering.iter().map(|&on| (settled[on as usize], step, EdgeKind::Ordering)));
+    }
+    for (target, stand_ins) in fallbacks.iter().enumerate() {
+        let mut before = None;
+        for &fallback in stand_ins {
+            let fallback = fallback as usize;
+            edges.push((target, fallback, EdgeKind::Fallback));
+            edges.push((settled[fallback], settled[target], EdgeKind::Settling));
+            // The next one is tried only when this one has settled.
+            if let Some(before) = before.replace(settled[fallback]) {
+                edges.push((before, fallback, EdgeKind::Fallback));
+            }
+        }
+        if settled[target] != target {
+            edges.push((target, settled[target], EdgeKind::Settling));
+        }
+    }
+    let graph = to_graph(&kinds, &edges);
+    if daggy::petgraph::algo::toposort(&graph, None).is_err() {
+        return Err(NoGraph::Circles(circles(&graph)));
+    }
+    let readers: Vec<usize> = (0..steps).filter(|&step| needs[step].reads_whole).collect();
+    let mut barriers = Barriers::new(steps, kinds.len());
+    let reader_edges = read_edges(&graph, &readers, &settled, &mut barriers)?;
+    kinds.extend(std::iter::repeat_n(Node::Barrier, barriers.count()));
+    let attach = |node: usize| if node < steps { settled[node] } else { node };
+    let barrier_edges = barriers.edges.iter().chain(&reader_edges);
+    edges.extend(barrier_edges.clone().map(|&(from, to)| (attach(from), to, EdgeKind::Ordering)));
+
+    let mut dag = Dag::<Node, EdgeKind>::with_capacity(kinds.len(), edges.len());
+    for &kind in &kinds {
+        dag.add_node(kind);
+    }
+    let indexed = edges.iter().map(|&(from, to, kind)| (NodeIndex::new(from), NodeIndex::new(to), kind));
+    dag.add_edges(indexed).map_err(|_| NoGraph::TooTangled)?;
+    let order = topological_order(&dag).ok_or(NoGraph::TooTangled)?;
+
+    let first_barrier = kinds.len() - barriers.count();
+    let flat = |node: usize| if node < steps { node } else { node - first_barrier + steps };
+    let mut links: Vec<(usize, Link)> = Vec::new();
+    for (step, need) in needs.iter().enumerate() {
+        let link = |is_trigger| Link { to: step as u32, is_trigger };
+        links.extend(need.triggers.iter().map(|&on| (on as usize, link(true))));
+        links.extend(need.ordering.iter().map(|&on| (on as usize, link(false))));
+    }
+    links.extend(barrier_edges.map(|&(from, to)| {
+        (flat(from), Link { to: flat(to) as u32, is_trigger: false })
+    }));
+    Ok(StepGraph::assemble(dag, order, needs, fallbacks, links, barriers.count()))
+}
+
+impl StepGraph {
+    fn assemble(
+        dag: Dag<Node, EdgeKind>,
+        order: Vec<NodeIndex>,
+        needs: Vec<Needs>,
+        fallbacks: Vec<Vec<u32>>,
+        mut links: Vec<(usize, Link)>,
+        barriers: usize,
+    ) -> Self {
+        let (steps, nodes) = (needs.len(), needs.len() + barriers);
+        links.sort_by_key(|(from, link)| (*from, link.to));
+        let mut starts = vec![0_u32; nodes + 1];
+        let mut ordering_waits = vec![0_u32; nodes];
+        for (from, link) in &links {
+            starts[from + 1] += 1;
+            if !link.is_trigger {
+                ordering_waits[link.to as usize] += 1;
+            }
+        }
+        for node in 0..nodes {
+            starts[node + 1] += starts[node];
+        }
+        Self {
+            dag,
+            order,
+            steps,
+            barriers,
+            links: links.into_iter().map(|(_, link)| link).collect(),
+            starts,
+            ordering_waits,
+            triggers: needs.into_iter().map(|need| need.triggers).collect(),
+            fallbacks,
+        }
+    }
+}
+
+/// Sorts, removes repetitions, and lets a trigger edge win over an ordering edge.
+fn tidy(needs: &mut [Needs]) {
+    for need in needs {
+        need.triggers.sort_unstable();
+        need.triggers.dedup();
+        let triggers = std::mem::take(&mut need.triggers);
+        need.ordering.sort_unstable();
+        need.ordering.dedup();
+        need.ordering.retain(|step| triggers.binary_search(step).is_err());
+        need.triggers = triggers;
+    }
+}
+
+fn to_graph(kinds: &[Node], edges: &[(usize, usize, EdgeKind)]) -> Graph<Node, EdgeKind> {
+    let mut graph = Graph::with_capacity(kinds.len(), edges.len());
+    for &kind in kinds {
+        graph.add_node(kind);
+    }
+    for &(from, to, kind) in edges {
+        graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), kind);
+    }
+    graph
+}
+
+/// The ordering edges of those who read everything: each waits for every step listed before
+/// it that is not its descendant, readers taken in plan order.
+fn read_edges(
+    graph: &Graph<Node, EdgeKind>,
+    readers: &[usize],
+    settled: &[usize],
+    barriers: &mut Barriers,
+) -> Result<Vec<(usize, usize)>, NoGraph> {
+    // When every edge points forward in the file, nobody has a descendant before itself.
+    let in_order =
+        graph.raw_edges().iter().all(|edge| edge.source().index() < edge.target().index())
+            && graph.node_count() == settled.len();
+    let mut descent = Descent::new(graph, settled);
+    let mut edges = Vec::new();
+    for &reader in readers {
+        let descendants = if in_order { Vec::new() } else { descent.before(reader)? };
+        let mut start = 0;
+        for &end in descendants.iter().chain([&reader]) {
+            edges.extend(barriers.cover(start..end).into_iter().map(|node| (node, reader)));
+            start = end + 1;
+        }
+        if !in_order {
+            descent.readers.push((reader, descendants));
+        }
+    }
+    Ok(edges)
+}
+
+/// Finds descendants, counting the ordering edges that earlier readers have got.
+///
+/// Those edges are never stored: a step has one to every reader after it that it does not
+/// itself descend from.
+struct Descent<'g> {
+    graph: &'g Graph<Node, EdgeKind>,
+    /// The step that a node attaches the waiting of others for, if it does.
+    attached: Vec<Option<usize>>,
+    readers: Vec<(usize, Vec<usize>)>,
+    visited: Vec<usize>,
+    work: usize,
+}
+
+impl<'g> Descent<'g> {
+    fn new(graph: &'g Graph<Node, EdgeKind>, settled: &[usize]) -> Self {
+        let mut attached = vec![None; graph.node_count()];
+        for (step, &node) in settled.iter().enumerate() {
+            attached[node] = Some(step);
+        }
+        let visited = vec![usize::MAX; graph.node_count()];
+        Self { graph, attached, readers: Vec::new(), visited, work: DESCENDANT_WORK }
+    }
+
+    /// The descendants of a reader that are listed before it, ascending.
+    fn before(&mut self, reader: usize) -> Result<Vec<usize>, NoGraph> {
+        let mut found = Vec::new();
+        let mut unreached: Vec<usize> = (0..self.readers.len()).collect();
+        let mut stack = vec![reader];
+        while let Some(node) = stack.pop() {
+            let mut next: Vec<usize> =
+                self.graph.neighbors(NodeIndex::new(node)).map(NodeIndex::index).collect();
+            if let Some(step) = self.attached[node] {
+                self.spend(unreached.len())?;
+                unreached.retain(|&number| {
+                    let (other, descendants) = &self.readers[number];
+                    let reached = *other > step && descendants.binary_search(&step).is_err();
+                    if reached {
+                        next.push(*other);
+                    }
+                    !reached
+                });
+            }
+            self.spend(next.len())?;
+            for node in next {
+                if self.visited[node] != reader {
+                    self.visited[node] = reader;
+                    if node < reader {
+                        found.push(node);
+                    }
+                    stack.push(node);
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    fn spend(&mut self, visits: usize) -> Result<(), NoGraph> {
+        self.work = self.work.checked_sub(visits).ok_or(NoGraph::TooTangled)?;
+        Ok(())
+    }
+}
