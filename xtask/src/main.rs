@@ -1,3 +1,61 @@
-//! Development tasks of the workspace.
+//! Development tasks of the workspace, run as `cargo xtask VERB`.
+//!
+//! This file only dispatches. A task writes what people read to the terminal, announces every
+//! command it starts, and answers whether it held; what could not even be tried is an error.
+//! Exit codes: 0 it held, 1 it did not, 2 the command line was not understood.
 
-fn main() {}
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a development task talks to the person or the log that runs it"
+)]
+
+mod process;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Development tasks of this workspace.
+
+usage: cargo xtask VERB
+
+  tidy              check the rules that compilers do not (layers, files, names)
+  bench ..          run the benchmarks; further arguments go to `cargo bench`
+  help              this text";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (verb, rest) = match args.split_first() {
+        Some((verb, rest)) => (verb.as_str(), rest),
+        None => ("", args.as_slice()),
+    };
+    let held = match (verb, rest) {
+        ("tidy", []) => tidy::run(),
+        ("bench", rest) => bench(rest),
+        ("help" | "--help" | "-h", _) => {
+            println!("{HELP}");
+            Ok(true)
+        }
+        _ => {
+            if !verb.is_empty() {
+                eprintln!("error: `{}` is not a task\n", args.join(" "));
+            }
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match held {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(further: &[String]) -> anyhow::Result<bool> {
+    process::run(process::cargo(["bench", "--workspace"])?.args(further))
+}
