@@ -11,6 +11,7 @@
 )]
 
 mod process;
+mod schemas;
 mod tidy;
 mod workspace;
 
@@ -23,6 +24,7 @@ usage: cargo xtask VERB
 
   tidy              check the rules that compilers do not (layers, files, names)
   bench ..          run the benchmarks; further arguments go to `cargo bench`
+  schemas [--check] write docs/schemas from `pe schema`, or fail when they are stale
   help              this text";
 
 fn main() -> ExitCode {
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
     let held = match (verb, rest) {
         ("tidy", []) => tidy::run(),
         ("bench", rest) => bench(rest),
+        ("schemas", []) => schemas::write(),
+        ("schemas", [flag]) if flag == "--check" => schemas::check(),
         ("help" | "--help" | "-h", _) => {
             println!("{HELP}");
             Ok(true)
