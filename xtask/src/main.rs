@@ -10,8 +10,11 @@
     reason = "a development task talks to the person or the log that runs it"
 )]
 
+mod ci;
 mod process;
 mod schemas;
+mod setup;
+mod test;
 mod tidy;
 mod workspace;
 
@@ -22,9 +25,12 @@ Development tasks of this workspace.
 
 usage: cargo xtask VERB
 
+  setup             install what a new machine lacks
+  test [--long] ..  run every test; further arguments go to `cargo test`
   tidy              check the rules that compilers do not (layers, files, names)
   bench ..          run the benchmarks; further arguments go to `cargo bench`
   schemas [--check] write docs/schemas from `pe schema`, or fail when they are stale
+  ci                all of the checks that a change must pass
   help              this text";
 
 fn main() -> ExitCode {
@@ -34,10 +40,13 @@ fn main() -> ExitCode {
         None => ("", args.as_slice()),
     };
     let held = match (verb, rest) {
+        ("setup", []) => setup::run(setup::Scope::All),
+        ("test", rest) => test::run(rest),
         ("tidy", []) => tidy::run(),
         ("bench", rest) => bench(rest),
         ("schemas", []) => schemas::write(),
         ("schemas", [flag]) if flag == "--check" => schemas::check(),
+        ("ci", []) => ci::run(),
         ("help" | "--help" | "-h", _) => {
             println!("{HELP}");
             Ok(true)

@@ -21,6 +21,11 @@ const SUFFIX: &str = ".schema.json";
 /// File names and their texts.
 type Files = BTreeMap<String, String>;
 
+/// Whether schemas are kept in this workspace yet.
+pub(crate) fn are_kept() -> Result<bool> {
+    Ok(process::root()?.join(FOLDER).is_dir())
+}
+
 /// The task: writes every schema, and removes those that are no more.
 pub(crate) fn write() -> Result<bool> {
     let folder = process::root()?.join(FOLDER);
