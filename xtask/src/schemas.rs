@@ -29,8 +29,8 @@ pub(crate) fn are_kept() -> Result<bool> {
 /// The task: writes every schema, and removes those that are no more.
 pub(crate) fn write() -> Result<bool> {
     let folder = process::root()?.join(FOLDER);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {FOLDER}"))?;
     let (printed, kept) = (printed()?, kept(&folder)?);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {FOLDER}"))?;
     for (name, text) in &printed {
         fs::write(folder.join(name), text)
             .with_context(|| format!("cannot write {FOLDER}/{name}"))?;
