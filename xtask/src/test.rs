@@ -139,7 +139,10 @@ fn parse_result(line: &str) -> Option<Tally> {
 
 fn judge(tally: Tally, succeeded: bool) -> Option<String> {
     match tally {
-        Tally { failed: 1.., .. } => Some(format!("{} tests failed", tally.failed)),
+        Tally {
+            failed: failed @ 1..,
+            ..
+        } => Some(format!("tests failed: {failed}")),
         _ if !succeeded => Some("`cargo test` failed outside any test, see above".to_owned()),
         Tally { passed: 0, .. } => Some("no test ran".to_owned()),
         _ => None,
@@ -207,8 +210,11 @@ mod tests {
         };
         assert_eq!(judge(tally(1, 0), true), None);
         assert_eq!(judge(tally(0, 0), true).as_deref(), Some("no test ran"));
-        assert_eq!(judge(tally(5, 2), false).as_deref(), Some("2 tests failed"));
-        assert_eq!(judge(tally(5, 2), true).as_deref(), Some("2 tests failed"));
+        assert_eq!(
+            judge(tally(5, 2), false).as_deref(),
+            Some("tests failed: 2")
+        );
+        assert_eq!(judge(tally(5, 2), true).as_deref(), Some("tests failed: 2"));
         assert!(judge(tally(5, 0), false).is_some());
     }
 
