@@ -34,14 +34,7 @@ pub(crate) fn run() -> Result<bool> {
     let stages = [
         stage("fmt", || cargo(&["fmt", "--all", "--check"])),
         stage("clippy", || {
-            cargo(&[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ])
+            cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         }),
         stage("tidy", || Ok(held(tidy::run()?))),
         stage("deny", deny),
@@ -74,11 +67,7 @@ fn stage(name: &'static str, run: impl FnOnce() -> Result<End>) -> Stage {
         eprintln!("error: {error:#}");
         End::Failed
     });
-    Stage {
-        name,
-        end,
-        took: start.elapsed(),
-    }
+    Stage { name, end, took: start.elapsed() }
 }
 
 fn cargo(args: &[&str]) -> Result<End> {
@@ -129,11 +118,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_a_stage() {
-        let stage = |name, end, millis| Stage {
-            name,
-            end,
-            took: Duration::from_millis(millis),
-        };
+        let stage = |name, end, millis| Stage { name, end, took: Duration::from_millis(millis) };
         let stages = [
             stage("fmt", End::Ok, 1_234),
             stage("clippy", End::Failed, 61_000),

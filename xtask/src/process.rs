@@ -36,9 +36,7 @@ pub(crate) fn program(program: &Path) -> Result<Command> {
 /// Runs a command whose output goes where ours goes, and answers whether it succeeded.
 pub(crate) fn run(command: &mut Command) -> Result<bool> {
     announce(command);
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
     Ok(status.success())
 }
 

@@ -80,13 +80,8 @@ fn kept(folder: &Path) -> Result<Files> {
         return Ok(files);
     }
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {FOLDER}"))? {
-        let path = entry
-            .with_context(|| format!("cannot list {FOLDER}"))?
-            .path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let path = entry.with_context(|| format!("cannot list {FOLDER}"))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.ends_with(SUFFIX) {
             let text = fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {FOLDER}/{name}"))?;
@@ -98,17 +93,13 @@ fn kept(folder: &Path) -> Result<Files> {
 
 /// How the schemas that are kept differ from those that are printed.
 fn compare(printed: &Files, kept: &Files) -> Vec<String> {
-    let stale = printed
-        .iter()
-        .filter_map(|(name, text)| match kept.get(name) {
-            Some(kept) if kept == text => None,
-            Some(_) => Some(format!("{name}: stale")),
-            None => Some(format!("{name}: missing")),
-        });
+    let stale = printed.iter().filter_map(|(name, text)| match kept.get(name) {
+        Some(kept) if kept == text => None,
+        Some(_) => Some(format!("{name}: stale")),
+        None => Some(format!("{name}: missing")),
+    });
     let gone = kept.keys().filter(|name| !printed.contains_key(*name));
-    stale
-        .chain(gone.map(|name| format!("{name}: no longer printed by `pe schema`")))
-        .collect()
+    stale.chain(gone.map(|name| format!("{name}: no longer printed by `pe schema`"))).collect()
 }
 
 #[cfg(test)]
@@ -133,11 +124,7 @@ mod tests {
         check(
             &[("config", "{}\n"), ("plan", "{}\n")],
             &[("events", "{}\n"), ("plan", "{} \n")],
-            &[
-                "config: missing",
-                "plan: stale",
-                "events: no longer printed by `pe schema`",
-            ],
+            &["config: missing", "plan: stale", "events: no longer printed by `pe schema`"],
         );
     }
 }

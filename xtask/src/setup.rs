@@ -41,12 +41,8 @@ type Version = (u32, u32, u32);
 
 /// Checks licences, bans and sources. Debian and npm do not package it and PyPI's is too old to
 /// know the licences of today, so it is compiled: about four minutes of one core, once a clone.
-pub(crate) const CARGO_DENY: Part = Part {
-    program: "cargo-deny",
-    version: (0, 20, 2),
-    oldest: (0, 19, 0),
-    scope: Scope::All,
-};
+pub(crate) const CARGO_DENY: Part =
+    Part { program: "cargo-deny", version: (0, 20, 2), oldest: (0, 19, 0), scope: Scope::All };
 
 const PARTS: [Part; 1] = [CARGO_DENY];
 
@@ -63,10 +59,7 @@ pub(crate) fn run(scope: Scope) -> Result<bool> {
 /// Finds a part, or else installs it.
 pub(crate) fn ensure(part: &Part) -> Result<Ready> {
     let tools = process::root()?.join("target").join("tools");
-    let ours = tools
-        .join("bin")
-        .join(part.program)
-        .with_extension(std::env::consts::EXE_EXTENSION);
+    let ours = tools.join("bin").join(part.program).with_extension(std::env::consts::EXE_EXTENSION);
     for candidate in [PathBuf::from(part.program), ours.clone()] {
         if version_of(&candidate).is_some_and(|version| version >= part.oldest) {
             return Ok(Ready::At(candidate));
@@ -93,9 +86,7 @@ fn version_of(program: &Path) -> Option<Version> {
 }
 
 fn parse_version(text: &str) -> Option<Version> {
-    let mut numbers = text
-        .split(['.', '-', '+'])
-        .map(|number| number.parse().ok());
+    let mut numbers = text.split(['.', '-', '+']).map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??, numbers.next()??))
 }
 

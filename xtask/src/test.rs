@@ -29,11 +29,7 @@ pub(crate) struct Outcome {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            passed,
-            failed,
-            skipped,
-        } = self;
+        let Self { passed, failed, skipped } = self;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
@@ -53,20 +49,11 @@ pub(crate) fn execute(args: &[String]) -> Result<Outcome> {
     setup::run(setup::Scope::Tests)?;
     let mut command = command(args)?;
     process::announce(&command);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start `cargo test`")?;
-    let output = child
-        .stdout
-        .take()
-        .context("`cargo test` has no output to read")?;
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start `cargo test`")?;
+    let output = child.stdout.take().context("`cargo test` has no output to read")?;
     let tally = stream(BufReader::new(output), &mut std::io::stdout().lock())?;
     let status = child.wait().context("cannot wait for `cargo test`")?;
-    Ok(Outcome {
-        tally,
-        failure: judge(tally, status.success()),
-    })
+    Ok(Outcome { tally, failure: judge(tally, status.success()) })
 }
 
 fn command(args: &[String]) -> Result<Command> {
@@ -84,10 +71,7 @@ fn command(args: &[String]) -> Result<Command> {
 
 /// Takes `--long` out of what stands before `--`.
 fn split(args: &[String]) -> (bool, Vec<&str>) {
-    let end = args
-        .iter()
-        .position(|arg| arg == "--")
-        .unwrap_or(args.len());
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     let is_long = |(at, arg): &(usize, &str)| *at < end && *arg == "--long";
     let numbered = || args.iter().map(String::as_str).enumerate();
     let further = numbered().filter(|arg| !is_long(arg)).map(|(_, arg)| arg);
@@ -124,25 +108,14 @@ fn parse_result(line: &str) -> Option<Tally> {
     let mut counts = counts.split("; ");
     let mut count = |what: &str| -> Option<u64> {
         let (number, word) = counts.next()?.split_once(' ')?;
-        if word == what {
-            number.parse().ok()
-        } else {
-            None
-        }
+        if word == what { number.parse().ok() } else { None }
     };
-    Some(Tally {
-        passed: count("passed")?,
-        failed: count("failed")?,
-        skipped: count("ignored")?,
-    })
+    Some(Tally { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? })
 }
 
 fn judge(tally: Tally, succeeded: bool) -> Option<String> {
     match tally {
-        Tally {
-            failed: failed @ 1..,
-            ..
-        } => Some(format!("tests failed: {failed}")),
+        Tally { failed: failed @ 1.., .. } => Some(format!("tests failed: {failed}")),
         _ if !succeeded => Some("`cargo test` failed outside any test, see above".to_owned()),
         Tally { passed: 0, .. } => Some("no test ran".to_owned()),
         _ => None,
@@ -156,15 +129,7 @@ mod tests {
     fn check(output: &str, passed: u64, failed: u64, skipped: u64) {
         let mut copy = Vec::new();
         let tally = stream(output.as_bytes(), &mut copy).unwrap();
-        assert_eq!(
-            tally,
-            Tally {
-                passed,
-                failed,
-                skipped
-            },
-            "{output}"
-        );
+        assert_eq!(tally, Tally { passed, failed, skipped }, "{output}");
         assert_eq!(copy, output.as_bytes(), "the output is passed on untouched");
     }
 
@@ -182,38 +147,22 @@ mod tests {
     fn other_lines_are_not_counted() {
         check("", 0, 0, 0);
         check("test plan::tests::a ... ok\n5 passed, 0 failed\n", 0, 0, 0);
-        check(
-            "said: test result: ok. 3 passed; 0 failed; 1 ignored\n",
-            0,
-            0,
-            0,
-        );
+        check("said: test result: ok. 3 passed; 0 failed; 1 ignored\n", 0, 0, 0);
         check("test result: ok. x passed; 0 failed; 1 ignored\n", 0, 0, 0);
     }
 
     #[test]
     fn the_summary_is_one_plain_line() {
-        let tally = Tally {
-            passed: 12,
-            failed: 0,
-            skipped: 3,
-        };
+        let tally = Tally { passed: 12, failed: 0, skipped: 3 };
         assert_eq!(tally.to_string(), "12 passed, 0 failed, 3 skipped");
     }
 
     #[test]
     fn a_run_holds_only_when_tests_ran_and_none_failed() {
-        let tally = |passed, failed| Tally {
-            passed,
-            failed,
-            skipped: 1,
-        };
+        let tally = |passed, failed| Tally { passed, failed, skipped: 1 };
         assert_eq!(judge(tally(1, 0), true), None);
         assert_eq!(judge(tally(0, 0), true).as_deref(), Some("no test ran"));
-        assert_eq!(
-            judge(tally(5, 2), false).as_deref(),
-            Some("tests failed: 2")
-        );
+        assert_eq!(judge(tally(5, 2), false).as_deref(), Some("tests failed: 2"));
         assert_eq!(judge(tally(5, 2), true).as_deref(), Some("tests failed: 2"));
         assert!(judge(tally(5, 0), false).is_some());
     }
@@ -229,12 +178,9 @@ mod tests {
 
     #[test]
     fn chosen_packages_replace_the_workspace() {
-        for args in [
-            ["-p", "pe-exec"],
-            ["-ppe-exec", "a"],
-            ["--package", "a"],
-            ["--package=a", "b"],
-        ] {
+        for args in
+            [["-p", "pe-exec"], ["-ppe-exec", "a"], ["--package", "a"], ["--package=a", "b"]]
+        {
             assert!(names_packages(&args), "{args:?}");
         }
         assert!(!names_packages(&["name", "--", "-p"]));

@@ -28,11 +28,7 @@ pub(crate) struct Violation {
 
 impl Violation {
     fn new(place: impl Into<String>, problem: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            problem: problem.into(),
-            fix: fix.into(),
-        }
+        Self { place: place.into(), problem: problem.into(), fix: fix.into() }
     }
 }
 
@@ -104,9 +100,7 @@ mod tests {
     fn all_violations_are_reported_at_once() {
         let mut workspace = sample::workspace();
         workspace.files.push(sample::file("notes.txt", ""));
-        workspace
-            .files
-            .push(sample::file("crates/pe-model/src/mod.rs", "fn a() {}\n"));
+        workspace.files.push(sample::file("crates/pe-model/src/mod.rs", "fn a() {}\n"));
         assert_eq!(check(&workspace).len(), 3);
     }
 }

@@ -77,11 +77,7 @@ impl Workspace {
             .map(|name| tree(name))
             .collect::<Result<_>>()?;
         let files = files(&root)?;
-        Ok(Self {
-            crates,
-            trees,
-            files,
-        })
+        Ok(Self { crates, trees, files })
     }
 
     /// The text of one file, if it is there.
@@ -107,34 +103,26 @@ impl File {
     /// The numbered lines, from 1, that are more than a comment.
     pub(crate) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.as_deref().unwrap_or_default().lines();
-        (1..)
-            .zip(lines)
-            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        (1..).zip(lines).filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 }
 
 fn crates(metadata: &Value, root: &Path) -> Option<Vec<Crate>> {
     let packages = metadata["packages"].as_array()?;
-    packages
-        .iter()
-        .map(|package| member(package, root))
-        .collect()
+    packages.iter().map(|package| member(package, root)).collect()
 }
 
 fn member(package: &Value, root: &Path) -> Option<Crate> {
-    let dependencies = package["dependencies"]
-        .as_array()?
-        .iter()
-        .map(|dependency| {
-            Some(Dependency {
-                name: dependency["name"].as_str()?.to_owned(),
-                kind: match dependency["kind"].as_str() {
-                    Some("dev") => Kind::Dev,
-                    Some("build") => Kind::Build,
-                    _ => Kind::Normal,
-                },
-            })
-        });
+    let dependencies = package["dependencies"].as_array()?.iter().map(|dependency| {
+        Some(Dependency {
+            name: dependency["name"].as_str()?.to_owned(),
+            kind: match dependency["kind"].as_str() {
+                Some("dev") => Kind::Dev,
+                Some("build") => Kind::Build,
+                _ => Kind::Normal,
+            },
+        })
+    });
     let integration_tests = package["targets"].as_array()?.iter().filter_map(|target| {
         let is_test = target["kind"].as_array()?.iter().any(|kind| kind == "test");
         is_test.then(|| relative(target["src_path"].as_str()?, root))?
@@ -158,21 +146,12 @@ fn tree(name: &str) -> Result<Tree> {
     let mut command = process::cargo(["tree", "--package", name, "--edges", "normal,build"])?;
     command.args(["--all-features", "--target", "all"]);
     command.args(["--prefix", "depth", "--format", " {p}"]);
-    Ok(Tree {
-        root: name.to_owned(),
-        lines: process::output(&mut command)?,
-    })
+    Ok(Tree { root: name.to_owned(), lines: process::output(&mut command)? })
 }
 
 fn files(root: &Path) -> Result<Vec<File>> {
     let mut git = process::program(Path::new("git"))?;
-    git.args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]);
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let listed = process::output(&mut git)
         .context("the files to check are those that git lists: run this in a clone")?;
     let mut paths: Vec<&str> = listed.split_terminator('\0').collect();
@@ -182,10 +161,7 @@ fn files(root: &Path) -> Result<Vec<File>> {
     present
         .map(|path| {
             let bytes = fs::read(root.join(path)).with_context(|| format!("cannot read {path}"))?;
-            Ok(File {
-                path: path.to_owned(),
-                text: String::from_utf8(bytes).ok(),
-            })
+            Ok(File { path: path.to_owned(), text: String::from_utf8(bytes).ok() })
         })
         .collect()
 }
@@ -219,10 +195,7 @@ mod tests {
         assert_eq!(member.manifest(), "crates/pe-exec/Cargo.toml");
         let kinds: Vec<Kind> = member.dependencies.iter().map(|to| to.kind).collect();
         assert_eq!(kinds, [Kind::Normal, Kind::Build, Kind::Dev]);
-        assert_eq!(
-            member.integration_tests,
-            ["crates/pe-exec/tests/it/main.rs"]
-        );
+        assert_eq!(member.integration_tests, ["crates/pe-exec/tests/it/main.rs"]);
     }
 
     #[test]

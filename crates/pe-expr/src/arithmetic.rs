@@ -129,11 +129,7 @@ fn floor_divide(a: i128, b: i128) -> Outcome<(i128, i128)> {
         return Err(ErrorKind::Arithmetic(Arithmetic::DivisionByZero));
     }
     let (quotient, rest) = (a / b, a % b);
-    Ok(if rest != 0 && (rest < 0) != (b < 0) {
-        (quotient - 1, rest + b)
-    } else {
-        (quotient, rest)
-    })
+    Ok(if rest != 0 && (rest < 0) != (b < 0) { (quotient - 1, rest + b) } else { (quotient, rest) })
 }
 
 fn floor_divide_floats(a: f64, b: f64) -> Outcome<(f64, f64)> {
@@ -165,9 +161,7 @@ fn order_mixed(integer: i128, float: f64) -> Ordering {
         return Ordering::Greater;
     }
     let whole = float.trunc();
-    integer
-        .cmp(&(whole as i128))
-        .then_with(|| whole.partial_cmp(&float).unwrap_or(Ordering::Equal))
+    integer.cmp(&(whole as i128)).then_with(|| whole.partial_cmp(&float).unwrap_or(Ordering::Equal))
 }
 
 #[cfg(test)]
@@ -186,32 +180,13 @@ mod tests {
     #[test]
     fn division_rounds_down() {
         use Number::{Float, Integer};
-        for (a, b, quotient, rest) in [
-            (7, 2, 3, 1),
-            (-7, 2, -4, 1),
-            (7, -2, -4, -1),
-            (-7, -2, 3, -1),
-            (6, -2, -3, 0),
-        ] {
-            check(
-                Binary::FloorDivide,
-                Integer(a),
-                Integer(b),
-                Integer(quotient),
-            );
+        for (a, b, quotient, rest) in
+            [(7, 2, 3, 1), (-7, 2, -4, 1), (7, -2, -4, -1), (-7, -2, 3, -1), (6, -2, -3, 0)]
+        {
+            check(Binary::FloorDivide, Integer(a), Integer(b), Integer(quotient));
             check(Binary::Modulo, Integer(a), Integer(b), Integer(rest));
-            check(
-                Binary::FloorDivide,
-                Float(a as f64),
-                Integer(b),
-                Float(quotient as f64),
-            );
-            check(
-                Binary::Modulo,
-                Float(a as f64),
-                Integer(b),
-                Float(rest as f64),
-            );
+            check(Binary::FloorDivide, Float(a as f64), Integer(b), Float(quotient as f64));
+            check(Binary::Modulo, Float(a as f64), Integer(b), Float(rest as f64));
         }
         check(Binary::FloorDivide, Float(7.5), Float(2.0), Float(3.0));
         check(Binary::Modulo, Float(-0.5), Float(2.0), Float(1.5));
@@ -224,11 +199,7 @@ mod tests {
             assert_eq!(b.order(a), expected.reverse(), "{b:?} {a:?}");
         };
         let big = 9_007_199_254_740_993;
-        check(
-            Number::Integer(big),
-            Number::Float(9_007_199_254_740_992.0),
-            Ordering::Greater,
-        );
+        check(Number::Integer(big), Number::Float(9_007_199_254_740_992.0), Ordering::Greater);
         check(Number::Integer(1), Number::Float(1.0), Ordering::Equal);
         check(Number::Integer(1), Number::Float(1.5), Ordering::Less);
         check(Number::Integer(-1), Number::Float(-1.5), Ordering::Greater);

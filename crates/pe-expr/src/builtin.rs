@@ -38,13 +38,8 @@ pub(crate) fn call<'a>(
         Function::Replace => strings::replace(arguments, meter),
         Function::Contains => {
             let (whole, part) = (arguments.name(0), arguments.name(1));
-            let found = compare::contains(
-                &whole,
-                &arguments.slots[0],
-                &part,
-                &arguments.slots[1],
-                meter,
-            )?;
+            let found =
+                compare::contains(&whole, &arguments.slots[0], &part, &arguments.slots[1], meter)?;
             Ok(Value::Bool(found).into())
         }
         Function::StartsWith => {
@@ -121,11 +116,7 @@ impl<'a> Arguments<'a> {
             Some(Value::Array(_)) => "this list".into(),
             _ => "this map".into(),
         };
-        ErrorKind::Unusable {
-            what: self.name(index),
-            found,
-            problem: problem.into(),
-        }
+        ErrorKind::Unusable { what: self.name(index), found, problem: problem.into() }
     }
 
     /// What has no first element, no least element and the like.
@@ -139,9 +130,7 @@ impl<'a> Arguments<'a> {
 
     /// Whether the optional argument was given, and not as `null`.
     fn given(&self, index: usize) -> bool {
-        self.slots
-            .get(index)
-            .is_some_and(|slot| !matches!(slot.value(), Some(Value::Null)))
+        self.slots.get(index).is_some_and(|slot| !matches!(slot.value(), Some(Value::Null)))
     }
 
     fn take(&mut self, index: usize) -> Slot<'a> {
@@ -152,10 +141,7 @@ impl<'a> Arguments<'a> {
     }
 
     fn text(&self, index: usize) -> Outcome<&str> {
-        self.slots
-            .get(index)
-            .and_then(Slot::text)
-            .ok_or_else(|| self.wrong(index, "a string"))
+        self.slots.get(index).and_then(Slot::text).ok_or_else(|| self.wrong(index, "a string"))
     }
 
     fn list(&self, index: usize) -> Outcome<&[Value]> {
@@ -183,12 +169,7 @@ impl<'a> Arguments<'a> {
     }
 
     fn integer(&self, index: usize) -> Outcome<i64> {
-        match self
-            .slots
-            .get(index)
-            .and_then(Slot::value)
-            .and_then(Number::of)
-        {
+        match self.slots.get(index).and_then(Slot::value).and_then(Number::of) {
             Some(Number::Integer(integer)) => {
                 // Beyond 64 bits is beyond every position, so the nearest one does as well.
                 Ok(i64::try_from(integer).unwrap_or(i64::MAX))

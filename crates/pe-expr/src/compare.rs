@@ -29,13 +29,9 @@ pub(crate) fn compare<'a>(
         Comparison::LessEqual => order(operator, left, right, meter)? != Ordering::Greater,
         Comparison::Greater => order(operator, left, right, meter)? == Ordering::Greater,
         Comparison::GreaterEqual => order(operator, left, right, meter)? != Ordering::Less,
-        Comparison::In => contains(
-            "the right side of `in`",
-            right,
-            "the left side of `in`",
-            left,
-            meter,
-        )?,
+        Comparison::In => {
+            contains("the right side of `in`", right, "the left side of `in`", left, meter)?
+        }
         Comparison::NotIn => !contains(
             "the right side of `not in`",
             right,
@@ -246,10 +242,8 @@ fn hash_shallow<'v>(
         Value::Object(map) => {
             meter.visit(map.len())?;
             map.len().hash(hasher);
-            let mut sorted: Vec<(Option<&str>, &Value)> = map
-                .iter()
-                .map(|(key, value)| (Some(key.as_str()), value))
-                .collect();
+            let mut sorted: Vec<(Option<&str>, &Value)> =
+                map.iter().map(|(key, value)| (Some(key.as_str()), value)).collect();
             sorted.sort_unstable_by_key(|(key, _)| *key);
             open.push(Box::new(sorted.into_iter()));
         }
@@ -269,11 +263,9 @@ pub(crate) fn number(
     what: impl FnOnce() -> String,
     slot: &Slot<'_>,
 ) -> Outcome<arithmetic::Number> {
-    slot.value()
-        .and_then(Number::of)
-        .ok_or_else(|| ErrorKind::Type {
-            what: what(),
-            expected: "a number",
-            found: slot.type_name(),
-        })
+    slot.value().and_then(Number::of).ok_or_else(|| ErrorKind::Type {
+        what: what(),
+        expected: "a number",
+        found: slot.type_name(),
+    })
 }

@@ -21,10 +21,7 @@ pub struct Span {
 
 impl Span {
     pub(crate) fn to(self, other: Span) -> Span {
-        Span {
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 }
 
@@ -154,11 +151,7 @@ pub struct ExprError {
 
 impl ExprError {
     pub(crate) fn new(kind: ErrorKind, span: Span, text: Arc<str>) -> Self {
-        ExprError {
-            kind: Box::new(kind),
-            span,
-            text,
-        }
+        ExprError { kind: Box::new(kind), span, text }
     }
 
     /// What went wrong.
@@ -235,16 +228,11 @@ pub(crate) fn shorten(text: &str) -> String {
 }
 
 fn advice(hint: &Option<String>) -> String {
-    hint.as_ref()
-        .map(|hint| format!("; {hint}"))
-        .unwrap_or_default()
+    hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default()
 }
 
 fn because(detail: &Option<String>) -> String {
-    detail
-        .as_ref()
-        .map(|detail| format!(": {detail}"))
-        .unwrap_or_default()
+    detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default()
 }
 
 fn too_large(what: Bound, limit: u64) -> String {
@@ -286,10 +274,7 @@ mod tests {
         let text = format!("{}1/0{}", "a+".repeat(100), "+b".repeat(100));
         let error = ExprError::new(
             ErrorKind::Arithmetic(Arithmetic::DivisionByZero),
-            Span {
-                start: 202,
-                end: 203,
-            },
+            Span { start: 202, end: 203 },
             text.as_str().into(),
         );
         let shown = error.to_string();

@@ -33,10 +33,8 @@ impl Expr {
     /// As [`parse`](Self::parse).
     pub fn parse_with(source: &str, limits: &Limits) -> Result<Expr, ExprError> {
         if source.len() > limits.source_bytes {
-            let kind = ErrorKind::TooLarge {
-                what: Bound::Source,
-                limit: limits.source_bytes as u64,
-            };
+            let kind =
+                ErrorKind::TooLarge { what: Bound::Source, limit: limits.source_bytes as u64 };
             let span = Span { start: 0, end: 0 };
             // The error quotes the beginning; it does not keep a source that is refused for its size.
             return Err(ExprError::new(kind, span, beginning(source).into()));
@@ -62,8 +60,7 @@ impl Expr {
     pub fn evaluate(&self, scope: &dyn Scope, limits: &Limits) -> Result<Value, ExprError> {
         let mut meter = Meter::new(limits);
         let slot = machine::evaluate(&self.program, scope, &mut meter)?;
-        slot.finish(&mut meter)
-            .map_err(|kind| self.program.error(kind, self.program.span))
+        slot.finish(&mut meter).map_err(|kind| self.program.error(kind, self.program.span))
     }
 
     /// The value over a scope, which must be a boolean: for conditions.
@@ -80,9 +77,6 @@ impl Expr {
 
 /// Enough of a source to recognise it by.
 pub(crate) fn beginning(source: &str) -> &str {
-    let cut = source
-        .char_indices()
-        .nth(100)
-        .map_or(source.len(), |(cut, _)| cut);
+    let cut = source.char_indices().nth(100).map_or(source.len(), |(cut, _)| cut);
     &source[..cut]
 }

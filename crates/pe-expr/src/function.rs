@@ -109,10 +109,7 @@ const ALIASES: &[(&str, Function)] = &[
 impl Function {
     /// The function of that name.
     pub(crate) fn from_name(name: &str) -> Option<Function> {
-        Function::ALL
-            .iter()
-            .copied()
-            .find(|function| function.name() == name)
+        Function::ALL.iter().copied().find(|function| function.name() == name)
     }
 
     /// The function that somebody who wrote `name` most likely meant.
@@ -120,10 +117,7 @@ impl Function {
         let lower = name.to_lowercase();
         Function::from_name(&lower)
             .or_else(|| {
-                ALIASES
-                    .iter()
-                    .find(|(alias, _)| *alias == lower)
-                    .map(|(_, function)| *function)
+                ALIASES.iter().find(|(alias, _)| *alias == lower).map(|(_, function)| *function)
             })
             .or_else(|| suggest::nearest(name, function_names()).and_then(Function::from_name))
     }
@@ -149,11 +143,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, expected: Option<&str>) {
-        assert_eq!(
-            Function::nearest(name).map(Function::name),
-            expected,
-            "{name}"
-        );
+        assert_eq!(Function::nearest(name).map(Function::name), expected, "{name}");
     }
 
     #[test]

@@ -74,10 +74,7 @@ impl<'s> Lexer<'s> {
         self.skip_space();
         let start = self.position;
         let result = self.token();
-        let span = Span {
-            start,
-            end: self.position,
-        };
+        let span = Span { start, end: self.position };
         match result {
             Ok(token) => Ok((token, span)),
             Err(kind) => Err((kind, span)),
@@ -89,10 +86,7 @@ impl<'s> Lexer<'s> {
         self.skip_space();
         let start = self.position;
         let text = self.take_while(is_name_part);
-        let span = Span {
-            start,
-            end: self.position,
-        };
+        let span = Span { start, end: self.position };
         (!text.is_empty()).then_some((text, span))
     }
 
@@ -116,10 +110,7 @@ impl<'s> Lexer<'s> {
             return Ok(Token::Symbol(symbol));
         }
         self.position += first.len_utf8();
-        Err(syntax(
-            format!("`{}` is not part of the language", first.escape_debug()),
-            None,
-        ))
+        Err(syntax(format!("`{}` is not part of the language", first.escape_debug()), None))
     }
 
     fn take_while(&mut self, accepted: fn(char) -> bool) -> &'s str {
@@ -151,10 +142,7 @@ impl<'s> Lexer<'s> {
         let text = &self.source[start..self.position];
         let trailing = self.take_while(is_name_part);
         if !trailing.is_empty() {
-            return Err(syntax(
-                format!("`{text}{trailing}` is neither a number nor a name"),
-                None,
-            ));
+            return Err(syntax(format!("`{text}{trailing}` is neither a number nor a name"), None));
         }
         if float {
             return match text.parse::<f64>() {
@@ -224,12 +212,7 @@ impl<'s> Lexer<'s> {
             .get(..digits)
             .filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .and_then(|text| u32::from_str_radix(text, 16).ok())
-            .ok_or_else(|| {
-                syntax(
-                    format!("the escape needs {digits} hexadecimal digits"),
-                    None,
-                )
-            })?;
+            .ok_or_else(|| syntax(format!("the escape needs {digits} hexadecimal digits"), None))?;
         self.position += digits;
         Ok(number)
     }
@@ -292,15 +275,9 @@ mod tests {
     #[test]
     fn numbers() {
         check("0 12", &[Token::Integer(0), Token::Integer(12)]);
-        check(
-            "1.5 2e3 1E-2",
-            &[Token::Float(1.5), Token::Float(2000.0), Token::Float(0.01)],
-        );
+        check("1.5 2e3 1E-2", &[Token::Float(1.5), Token::Float(2000.0), Token::Float(0.01)]);
         check("18446744073709551615", &[Token::Integer(u64::MAX)]);
-        check(
-            "1.a",
-            &[Token::Integer(1), Token::Symbol("."), Token::Name("a")],
-        );
+        check("1.a", &[Token::Integer(1), Token::Symbol("."), Token::Name("a")]);
         check_error("1 + 18446744073709551616", 4, "`1e30`");
         check_error("1e999", 0, "too large for a float");
         check_error("12ab", 0, "`12ab` is neither a number nor a name");

@@ -22,12 +22,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 4 KiB of source, 32 levels, 1 MiB built, 100,000 steps.
     fn default() -> Self {
-        Limits {
-            source_bytes: 4096,
-            nesting: 32,
-            bytes: 1 << 20,
-            steps: 100_000,
-        }
+        Limits { source_bytes: 4096, nesting: 32, bytes: 1 << 20, steps: 100_000 }
     }
 }
 
@@ -101,10 +96,7 @@ impl Meter {
                 self.units = left;
                 Ok(())
             }
-            None => Err(ErrorKind::TooLarge {
-                what: Bound::Steps,
-                limit: self.limits.steps,
-            }),
+            None => Err(ErrorKind::TooLarge { what: Bound::Steps, limit: self.limits.steps }),
         }
     }
 }

@@ -26,14 +26,8 @@ pub(crate) fn evaluate<'a>(
     scope: &'a dyn Scope,
     meter: &mut Meter,
 ) -> Result<Slot<'a>, ExprError> {
-    let mut machine = Machine {
-        program,
-        scope,
-        meter,
-        stack: Vec::new(),
-        guards: Vec::new(),
-        at: 0,
-    };
+    let mut machine =
+        Machine { program, scope, meter, stack: Vec::new(), guards: Vec::new(), at: 0 };
     while let Some((op, place)) = program.code.get(machine.at) {
         machine.at += 1;
         if let Err(kind) = machine.execute(op, place) {
@@ -63,18 +57,12 @@ impl<'a> Machine<'a, '_> {
         self.meter.step()?;
         match op {
             Op::Constant(index) => {
-                let slot = self
-                    .program
-                    .constants
-                    .get(*index)
-                    .map_or(Slot::Own(Value::Null), Slot::Ref);
+                let slot =
+                    self.program.constants.get(*index).map_or(Slot::Own(Value::Null), Slot::Ref);
                 self.stack.push(slot);
             }
             Op::Load(name) => {
-                let binding = self
-                    .scope
-                    .variable(name)
-                    .ok_or_else(|| self.unknown(name))?;
+                let binding = self.scope.variable(name).ok_or_else(|| self.unknown(name))?;
                 self.stack.push(binding.into());
             }
             Op::Member(segment) => {
@@ -127,10 +115,9 @@ impl<'a> Machine<'a, '_> {
                 self.stack.pop();
             }
             Op::Jump(jump) => self.at += jump,
-            Op::Guard(jump) => self.guards.push(Guard {
-                target: self.at + jump,
-                height: self.stack.len(),
-            }),
+            Op::Guard(jump) => {
+                self.guards.push(Guard { target: self.at + jump, height: self.stack.len() })
+            }
             Op::Landed(jump) => {
                 self.guards.pop();
                 self.at += jump;
@@ -180,16 +167,11 @@ impl<'a> Machine<'a, '_> {
             Some(format!("`{name}` is a function, called as `{name}(...)`"))
         } else {
             let known = self.scope.names();
-            let known = known
-                .into_iter()
-                .filter(|known| self.scope.variable(known).is_some());
+            let known = known.into_iter().filter(|known| self.scope.variable(known).is_some());
             suggest::nearest(name, known.chain(["null", "true", "false"]))
                 .map(|nearest| format!("did you mean `{nearest}`?"))
         };
-        ErrorKind::UnknownName {
-            name: crate::error::shorten(name),
-            hint,
-        }
+        ErrorKind::UnknownName { name: crate::error::shorten(name), hint }
     }
 
     fn list(&mut self, count: usize) -> Outcome<()> {
@@ -242,10 +224,9 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn binary(&mut self, operator: Binary, left: Slot<'a>, right: Slot<'a>) -> Outcome<Value> {
-        if let (Some(a), Some(b)) = (
-            left.value().and_then(Number::of),
-            right.value().and_then(Number::of),
-        ) {
+        if let (Some(a), Some(b)) =
+            (left.value().and_then(Number::of), right.value().and_then(Number::of))
+        {
             return calculate(operator, a, b)?.into_value();
         }
         match operator {
@@ -276,12 +257,7 @@ impl<'a> Machine<'a, '_> {
                 list.extend(addition);
                 Ok(list.into())
             }
-            _ => Err(mismatch(
-                Binary::Add,
-                "two numbers, strings or lists",
-                &left,
-                &right,
-            )),
+            _ => Err(mismatch(Binary::Add, "two numbers, strings or lists", &left, &right)),
         }
     }
 
@@ -307,18 +283,11 @@ impl<'a> Machine<'a, '_> {
         };
         match value.value() {
             Some(Value::String(text)) => {
-                self.meter
-                    .bytes(text.len().saturating_mul(times).saturating_add(NODE_BYTES))?;
-                Ok(if text.is_empty() {
-                    String::new()
-                } else {
-                    text.repeat(times)
-                }
-                .into())
+                self.meter.bytes(text.len().saturating_mul(times).saturating_add(NODE_BYTES))?;
+                Ok(if text.is_empty() { String::new() } else { text.repeat(times) }.into())
             }
             Some(Value::Array(list)) => {
-                self.meter
-                    .nodes(list.len().saturating_mul(times).saturating_add(1))?;
+                self.meter.nodes(list.len().saturating_mul(times).saturating_add(1))?;
                 let mut repeated = Vec::new();
                 let rounds = if list.is_empty() { 0 } else { times };
                 for _ in 0..rounds {
@@ -343,13 +312,11 @@ impl<'a> Machine<'a, '_> {
 
 /// The boolean that a value must be.
 pub(crate) fn boolean(slot: &Slot<'_>, what: impl FnOnce() -> String) -> Outcome<bool> {
-    slot.value()
-        .and_then(Value::as_bool)
-        .ok_or_else(|| ErrorKind::Type {
-            what: what(),
-            expected: "true or false",
-            found: slot.type_name(),
-        })
+    slot.value().and_then(Value::as_bool).ok_or_else(|| ErrorKind::Type {
+        what: what(),
+        expected: "true or false",
+        found: slot.type_name(),
+    })
 }
 
 fn apply(prefix: Prefix, value: &Slot<'_>) -> Outcome<Value> {
@@ -375,11 +342,7 @@ fn mismatch<'a>(
         Binary::Add | Binary::Multiply => number(left) || sequence(left),
         _ => number(left),
     };
-    let (side, found) = if fits {
-        ("right", right)
-    } else {
-        ("left", left)
-    };
+    let (side, found) = if fits { ("right", right) } else { ("left", left) };
     let expected = match (operator, fits, left.value()) {
         (Binary::Add, true, Some(Value::String(_))) => {
             "a string, as on its left (`str(...)` makes one)"

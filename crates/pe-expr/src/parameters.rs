@@ -79,18 +79,13 @@ impl ParameterTemplate {
             walk.pointer.truncate(*parent);
             walk.pointer.push('/');
             match key {
-                Some(key) => walk
-                    .pointer
-                    .push_str(&key.replace('~', "~0").replace('/', "~1")),
+                Some(key) => walk.pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
                 None => walk.pointer.push_str(&index.to_string()),
             }
             *index += 1;
             walk.value(value, limits)?;
         }
-        Ok(ParameterTemplate {
-            tree: tree.clone(),
-            places: walk.places,
-        })
+        Ok(ParameterTemplate { tree: tree.clone(), places: walk.places })
     }
 
     /// The tree that was parsed.
@@ -105,9 +100,7 @@ impl ParameterTemplate {
 
     /// The strings that hold expressions: JSON pointer and template, in the tree's order.
     pub fn templates(&self) -> impl Iterator<Item = (&str, &Template)> {
-        self.places
-            .iter()
-            .map(|place| (place.pointer.as_str(), &place.template))
+        self.places.iter().map(|place| (place.pointer.as_str(), &place.template))
     }
 
     /// What they read, by JSON pointer; places are in the string there.
@@ -125,14 +118,8 @@ impl ParameterTemplate {
         let mut meter = Meter::new(limits);
         let mut tree = self.tree.clone();
         for place in &self.places {
-            let fail = |error| ParameterError {
-                pointer: place.pointer.clone(),
-                error,
-            };
-            let value = place
-                .template
-                .render_charged(scope, &mut meter)
-                .map_err(fail)?;
+            let fail = |error| ParameterError { pointer: place.pointer.clone(), error };
+            let value = place.template.render_charged(scope, &mut meter).map_err(fail)?;
             if place.depth + size::depth(&value, VALUE_DEPTH) > VALUE_DEPTH {
                 return Err(fail(at_start(too_deep(), place.template.source())));
             }
@@ -158,10 +145,7 @@ impl<'v> Walk<'v> {
     /// Looks at the value that the pointer leads to.
     fn value(&mut self, value: &'v Value, limits: &Limits) -> Result<(), ParameterError> {
         let pointer = &self.pointer;
-        let fail = |error| ParameterError {
-            pointer: pointer.clone(),
-            error,
-        };
+        let fail = |error| ParameterError { pointer: pointer.clone(), error };
         if let Value::String(text) = value {
             if !text.contains("{{") {
                 return Ok(());

@@ -53,9 +53,7 @@ pub(crate) fn parse(
         depth: 0,
         guards: 0,
     };
-    let parsed = parser
-        .run()
-        .map_err(|(kind, span)| ExprError::new(kind, span, text.clone()))?;
+    let parsed = parser.run().map_err(|(kind, span)| ExprError::new(kind, span, text.clone()))?;
     let program = Program {
         text: text.clone(),
         span: parsed.span,
@@ -140,11 +138,7 @@ enum Bracket {
     List,
     Map(Vec<String>),
     Index,
-    Call {
-        function: Function,
-        guard: Option<usize>,
-        landed: Option<usize>,
-    },
+    Call { function: Function, guard: Option<usize>, landed: Option<usize> },
 }
 
 /// What comes after an operand and its continuation.
@@ -156,10 +150,7 @@ enum Next {
 
 impl<'s> Parser<'s> {
     fn run(mut self) -> Result<Parsed, Fault> {
-        let open = Span {
-            start: self.start,
-            end: self.start,
-        };
+        let open = Span { start: self.start, end: self.start };
         self.entries.push(Entry::Frame(Frame {
             bracket: Bracket::Source,
             open,
@@ -187,14 +178,9 @@ impl<'s> Parser<'s> {
     fn next(&mut self) -> Result<(Token<'s>, Span), Fault> {
         let result = self.lexer.next();
         if self.lexer.position() - self.start > self.limits.source_bytes {
-            let kind = ErrorKind::TooLarge {
-                what: Bound::Source,
-                limit: self.limits.source_bytes as u64,
-            };
-            let here = Span {
-                start: self.start,
-                end: self.start + self.limits.source_bytes,
-            };
+            let kind =
+                ErrorKind::TooLarge { what: Bound::Source, limit: self.limits.source_bytes as u64 };
+            let here = Span { start: self.start, end: self.start + self.limits.source_bytes };
             return Err((kind, here));
         }
         result
@@ -237,10 +223,7 @@ impl<'s> Parser<'s> {
             "true" | "True" => self.constant(Value::Bool(true), span),
             "false" | "False" => self.constant(Value::Bool(false), span),
             "not" => {
-                if self
-                    .operator_before()
-                    .is_some_and(|before| before > Precedence::Not)
-                {
+                if self.operator_before().is_some_and(|before| before > Precedence::Not) {
                     let problem = "`not` binds less tightly than the operator before it";
                     let hint = "put `not ...` in parentheses";
                     return Err((syntax(problem.into(), Some(hint.into())), span));
@@ -258,11 +241,7 @@ impl<'s> Parser<'s> {
                     self.guards += 1;
                     self.emit(Op::Guard(0), span, span)
                 });
-                let bracket = Bracket::Call {
-                    function,
-                    guard,
-                    landed: None,
-                };
+                let bracket = Bracket::Call { function, guard, landed: None };
                 return self.open(bracket, span);
             }
             _ => {
@@ -274,10 +253,7 @@ impl<'s> Parser<'s> {
                     span,
                     guarded: self.guards > 0,
                 });
-                self.operands.push(Operand {
-                    span,
-                    reference: Some(self.uses.len() - 1),
-                });
+                self.operands.push(Operand { span, reference: Some(self.uses.len() - 1) });
             }
         }
         Ok(Next::Continuation)
@@ -286,10 +262,7 @@ impl<'s> Parser<'s> {
     fn constant(&mut self, value: Value, span: Span) {
         self.constants.push(value);
         self.emit(Op::Constant(self.constants.len() - 1), span, span);
-        self.operands.push(Operand {
-            span,
-            reference: None,
-        });
+        self.operands.push(Operand { span, reference: None });
     }
 
     /// Reads what may follow an operand.
@@ -340,10 +313,7 @@ impl<'s> Parser<'s> {
             let problem = "a name must follow the dot";
             return Err((syntax(problem.into(), None), dot));
         };
-        let number = name
-            .parse::<i64>()
-            .ok()
-            .filter(|number| number.to_string() == name);
+        let number = name.parse::<i64>().ok().filter(|number| number.to_string() == name);
         let segment = match number {
             Some(number) => Segment::Index(number),
             None => Segment::Key(name.to_owned()),
@@ -397,10 +367,8 @@ impl<'s> Parser<'s> {
     fn deeper(&mut self, span: Span) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth > self.limits.nesting {
-            let kind = ErrorKind::TooLarge {
-                what: Bound::Nesting,
-                limit: self.limits.nesting as u64,
-            };
+            let kind =
+                ErrorKind::TooLarge { what: Bound::Nesting, limit: self.limits.nesting as u64 };
             return Err((kind, span));
         }
         Ok(())
@@ -408,10 +376,7 @@ impl<'s> Parser<'s> {
 
     fn pop_operand(&mut self) -> Operand {
         self.operands.pop().unwrap_or(Operand {
-            span: Span {
-                start: self.start,
-                end: self.start,
-            },
+            span: Span { start: self.start, end: self.start },
             reference: None,
         })
     }

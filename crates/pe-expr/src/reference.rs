@@ -88,14 +88,7 @@ pub(crate) struct Use {
 impl FromIterator<Use> for References {
     fn from_iter<I: IntoIterator<Item = Use>>(uses: I) -> Self {
         let mut references = References::default();
-        for Use {
-            name,
-            name_span,
-            path,
-            span,
-            guarded,
-        } in uses
-        {
+        for Use { name, name_span, path, span, guarded } in uses {
             let root = match name.as_str() {
                 "results" => Root::Results,
                 "steps" => Root::Steps,
@@ -119,11 +112,7 @@ impl FromIterator<Use> for References {
                     guarded,
                     span,
                 }),
-                None => references.whole.push(WholeReference {
-                    root,
-                    guarded,
-                    span: name_span,
-                }),
+                None => references.whole.push(WholeReference { root, guarded, span: name_span }),
             }
         }
         references

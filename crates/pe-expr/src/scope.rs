@@ -9,16 +9,8 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 /// The names that plans know, offered when a name is not found.
-const PLAN_NAMES: [&str; 8] = [
-    "results",
-    "steps",
-    "context",
-    "goal",
-    "item",
-    "index",
-    "iteration",
-    "result",
-];
+const PLAN_NAMES: [&str; 8] =
+    ["results", "steps", "context", "goal", "item", "index", "iteration", "result"];
 
 /// What a name stands for while an expression is evaluated.
 ///
@@ -111,9 +103,7 @@ impl MapScope {
 
 impl FromIterator<(String, Value)> for MapScope {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(values: I) -> Self {
-        MapScope {
-            values: values.into_iter().collect(),
-        }
+        MapScope { values: values.into_iter().collect() }
     }
 }
 

@@ -108,10 +108,7 @@ fn build<'a>(entries: &(dyn Entries<'a> + 'a), depth: usize, meter: &mut Meter) 
 }
 
 pub(crate) fn too_deep() -> ErrorKind {
-    ErrorKind::TooLarge {
-        what: Bound::Depth,
-        limit: VALUE_DEPTH as u64,
-    }
+    ErrorKind::TooLarge { what: Bound::Depth, limit: VALUE_DEPTH as u64 }
 }
 
 /// The type of a value, with its article.

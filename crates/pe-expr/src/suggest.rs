@@ -40,11 +40,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, candidates: &[&str], expected: Option<&str>) {
-        assert_eq!(
-            nearest(name, candidates.iter().copied()),
-            expected,
-            "{name}"
-        );
+        assert_eq!(nearest(name, candidates.iter().copied()), expected, "{name}");
     }
 
     #[test]

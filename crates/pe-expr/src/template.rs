@@ -81,11 +81,7 @@ impl Template {
         if at < text.len() {
             parts.push(Part::Text(at..text.len()));
         }
-        Ok(Template {
-            text,
-            parts,
-            references,
-        })
+        Ok(Template { text, parts, references })
     }
 
     /// The text that was parsed.
@@ -117,10 +113,7 @@ impl Template {
     }
 
     pub(crate) fn expressions(&self) -> usize {
-        self.parts
-            .iter()
-            .filter(|part| matches!(part, Part::Expression(_)))
-            .count()
+        self.parts.iter().filter(|part| matches!(part, Part::Expression(_))).count()
     }
 
     pub(crate) fn render_charged(
@@ -130,18 +123,13 @@ impl Template {
     ) -> Result<Value, ExprError> {
         if let [Part::Expression(program)] = self.parts.as_slice() {
             let slot = machine::evaluate(program, scope, meter)?;
-            return slot
-                .finish(meter)
-                .map_err(|kind| program.error(kind, program.span));
+            return slot.finish(meter).map_err(|kind| program.error(kind, program.span));
         }
         let mut out = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(range) => {
-                    let place = Span {
-                        start: range.start,
-                        end: range.end,
-                    };
+                    let place = Span { start: range.start, end: range.end };
                     let piece = &self.text[range.clone()];
                     json::append(&mut out, piece, meter)
                         .map_err(|kind| ExprError::new(kind, place, self.text.clone()))?;
@@ -158,9 +146,6 @@ impl Template {
 }
 
 pub(crate) fn too_many(text: &str) -> ExprError {
-    let kind = ErrorKind::TooLarge {
-        what: Bound::Expressions,
-        limit: EXPRESSIONS as u64,
-    };
+    let kind = ErrorKind::TooLarge { what: Bound::Expressions, limit: EXPRESSIONS as u64 };
     ExprError::new(kind, Span { start: 0, end: 0 }, text.into())
 }

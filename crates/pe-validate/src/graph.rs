@@ -189,10 +189,8 @@ impl StepGraph {
     fn heaviest_from(&self, weights: &[f64]) -> Vec<f64> {
         let mut remaining = vec![0.0_f64; self.dag.node_count()];
         for &node in self.order.iter().rev() {
-            let below = self
-                .heavy_children(node.index())
-                .map(|child| remaining[child])
-                .fold(0.0, f64::max);
+            let below =
+                self.heavy_children(node.index()).map(|child| remaining[child]).fold(0.0, f64::max);
             remaining[node.index()] = below + weights.get(node.index()).copied().unwrap_or(0.0);
         }
         remaining

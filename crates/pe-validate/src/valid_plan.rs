@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pe_expr::{Expr, ParameterTemplate};
-use pe_model::{Plan, PlanStep, RetryPolicy, StepId, StepType, TriggerRule};
+use pe_model::{JsonMap, Plan, PlanStep, RetryPolicy, StepId, StepType, TriggerRule};
 use serde_json::Value;
 
 use crate::StepGraph;
@@ -134,9 +134,11 @@ impl ValidPlan {
     /// The same graph without anything that has to be evaluated: every condition holds,
     /// every loop is one call, nothing is awaited from a person. What a simulation runs.
     pub fn without_expressions(&self) -> Self {
+        let none = ParameterTemplate::parse(&Value::Object(JsonMap::new()))
+            .expect("because no parameters hold no faults");
         let mut plan = self.clone();
         for step in &mut plan.steps {
-            step.parameters = ParameterTemplate::default();
+            step.parameters = none.clone();
             step.expect = None;
             step.approval = false;
             step.timeout_ms = None;

@@ -24,11 +24,7 @@ const TESTKIT_REACHES: usize = 1;
 /// A crate under `crates/` stands in the table, in a folder of its own name.
 pub(super) fn every_crate_has_a_layer(workspace: &Workspace) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for member in workspace
-        .crates
-        .iter()
-        .filter(|member| member.dir.starts_with("crates/"))
-    {
+    for member in workspace.crates.iter().filter(|member| member.dir.starts_with("crates/")) {
         if member.name != TESTKIT && layer(&member.name).is_none() {
             violations.push(Violation::new(
                 member.manifest(),
@@ -76,24 +72,17 @@ fn upward(from: &Crate, to: &Dependency) -> Option<Violation> {
         }
         return Some(Violation::new(
             from.manifest(),
-            format!(
-                "`{TESTKIT}` depends on `{}`, above layer {TESTKIT_REACHES}",
-                to.name
-            ),
+            format!("`{TESTKIT}` depends on `{}`, above layer {TESTKIT_REACHES}", to.name),
             "build the test double from what the layers 0 and 1 offer",
         ));
     }
     let (high, low) = (layer(&from.name)?, layer(&to.name));
     let problem = match low {
         Some(low) if low < high => return None,
-        Some(low) => format!(
-            "`{}` (layer {high}) depends on `{}` (layer {low})",
-            from.name, to.name
-        ),
-        None => format!(
-            "`{}` depends on `{}`, which has no layer",
-            from.name, to.name
-        ),
+        Some(low) => {
+            format!("`{}` (layer {high}) depends on `{}` (layer {low})", from.name, to.name)
+        }
+        None => format!("`{}` depends on `{}`, which has no layer", from.name, to.name),
     };
     let fix = "depend on a lower layer, or move what both need down into one";
     Some(Violation::new(from.manifest(), problem, fix))
@@ -102,10 +91,8 @@ fn upward(from: &Crate, to: &Dependency) -> Option<Violation> {
 /// Every direct dependency of one member on another.
 fn edges(workspace: &Workspace) -> impl Iterator<Item = (&Crate, &Dependency)> {
     let ours = |name: &str| workspace.crates.iter().any(|member| member.name == name);
-    let all = workspace
-        .crates
-        .iter()
-        .flat_map(|from| from.dependencies.iter().map(move |to| (from, to)));
+    let all =
+        workspace.crates.iter().flat_map(|from| from.dependencies.iter().map(move |to| (from, to)));
     all.filter(move |(_, to)| ours(&to.name))
 }
 
@@ -125,24 +112,11 @@ mod tests {
     /// Plants one edge into the sample, which also gets crates of every layer.
     fn check(from: &str, to: &str, kind: Kind, expected: &[&str]) {
         let mut workspace = sample::workspace();
-        for name in [
-            "pe-view",
-            "pe-orchestrator",
-            "pe-server",
-            "pe-engine-queue",
-            "pe-cli",
-        ] {
+        for name in ["pe-view", "pe-orchestrator", "pe-server", "pe-engine-queue", "pe-cli"] {
             workspace.crates.push(sample::member(name, &[]));
         }
-        let member = workspace
-            .crates
-            .iter_mut()
-            .find(|member| member.name == from)
-            .unwrap();
-        member.dependencies.push(Dependency {
-            name: to.to_owned(),
-            kind,
-        });
+        let member = workspace.crates.iter_mut().find(|member| member.name == from).unwrap();
+        member.dependencies.push(Dependency { name: to.to_owned(), kind });
         let mut violations = every_crate_has_a_layer(&workspace);
         violations.extend(edges_point_down(&workspace));
         violations.extend(testkit_is_for_tests(&workspace));
@@ -211,11 +185,7 @@ mod tests {
         let violations = every_crate_has_a_layer(&workspace);
         let expected = ["crates/pe-extra/Cargo.toml: crate `pe-extra` has no layer"];
         assert_eq!(sample::shown(&violations), expected);
-        assert!(
-            violations[0]
-                .fix
-                .contains("LAYERS in xtask/src/tidy/layers.rs")
-        );
+        assert!(violations[0].fix.contains("LAYERS in xtask/src/tidy/layers.rs"));
     }
 
     #[test]

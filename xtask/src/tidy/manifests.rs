@@ -10,11 +10,7 @@ pub(super) fn lints_are_shared(workspace: &Workspace) -> Vec<Violation> {
         .filter(|path| !workspace.text(path).is_some_and(shares_lints))
         .map(|path| {
             let problem = "does not take the lints of the workspace";
-            Violation::new(
-                path,
-                problem,
-                "add a table `[lints]` with `workspace = true`",
-            )
+            Violation::new(path, problem, "add a table `[lints]` with `workspace = true`")
         })
         .collect()
 }
@@ -24,11 +20,7 @@ pub(super) fn one_integration_test(workspace: &Workspace) -> Vec<Violation> {
     let mut violations = Vec::new();
     for member in &workspace.crates {
         let only = format!("{}/tests/it/main.rs", member.dir);
-        for path in member
-            .integration_tests
-            .iter()
-            .filter(|path| **path != only)
-        {
+        for path in member.integration_tests.iter().filter(|path| **path != only) {
             violations.push(Violation::new(
                 path,
                 "an integration test of its own",
@@ -65,10 +57,7 @@ mod tests {
         check_lints("[package]\nname = \"a\"\n[lints]\nworkspace = true\n", true);
         check_lints("lints.workspace = true\n[package]\n", true);
         check_lints("[lints]\n# workspace = true\n", false);
-        check_lints(
-            "[lints.rust]\n[dependencies.serde]\nworkspace = true\n",
-            false,
-        );
+        check_lints("[lints.rust]\n[dependencies.serde]\nworkspace = true\n", false);
     }
 
     #[test]

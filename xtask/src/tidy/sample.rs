@@ -8,31 +8,14 @@ pub(crate) fn workspace() -> Workspace {
     let crates = vec![
         member("pe-model", &[("serde", Kind::Normal)]),
         member("pe-expr", &[("pe-testkit", Kind::Dev)]),
-        member(
-            "pe-validate",
-            &[("pe-model", Kind::Normal), ("pe-expr", Kind::Normal)],
-        ),
-        member(
-            "pe-exec",
-            &[("pe-validate", Kind::Normal), ("tokio", Kind::Normal)],
-        ),
+        member("pe-validate", &[("pe-model", Kind::Normal), ("pe-expr", Kind::Normal)]),
+        member("pe-exec", &[("pe-validate", Kind::Normal), ("tokio", Kind::Normal)]),
         member("pe-testkit", &[("pe-validate", Kind::Normal)]),
-        Crate {
-            dir: "xtask".to_owned(),
-            integration_tests: Vec::new(),
-            ..member("xtask", &[])
-        },
+        Crate { dir: "xtask".to_owned(), integration_tests: Vec::new(), ..member("xtask", &[]) },
     ];
-    let manifests = crates
-        .iter()
-        .map(|member| file(&member.manifest(), MANIFEST))
-        .collect();
+    let manifests = crates.iter().map(|member| file(&member.manifest(), MANIFEST)).collect();
     let trees = vec![tree("pe-model", "0 pe-model v0.1.0\n1 serde v1.0.0\n")];
-    let mut workspace = Workspace {
-        crates,
-        trees,
-        files: manifests,
-    };
+    let mut workspace = Workspace { crates, trees, files: manifests };
     for path in ["crates/pe-model/src/lib.rs", "crates/pe-exec/src/clock.rs"] {
         workspace.files.push(file(path, "//! Purpose.\n"));
     }
@@ -43,10 +26,8 @@ pub(crate) fn workspace() -> Workspace {
 const MANIFEST: &str = "[package]\nname = \"a\"\n\n[lints]\nworkspace = true\n";
 
 pub(crate) fn member(name: &str, dependencies: &[(&str, Kind)]) -> Crate {
-    let dependencies = dependencies.iter().map(|&(name, kind)| Dependency {
-        name: name.to_owned(),
-        kind,
-    });
+    let dependencies =
+        dependencies.iter().map(|&(name, kind)| Dependency { name: name.to_owned(), kind });
     Crate {
         name: name.to_owned(),
         dir: format!("crates/{name}"),
@@ -56,17 +37,11 @@ pub(crate) fn member(name: &str, dependencies: &[(&str, Kind)]) -> Crate {
 }
 
 pub(crate) fn file(path: &str, text: &str) -> File {
-    File {
-        path: path.to_owned(),
-        text: Some(text.to_owned()),
-    }
+    File { path: path.to_owned(), text: Some(text.to_owned()) }
 }
 
 pub(crate) fn tree(root: &str, lines: &str) -> Tree {
-    Tree {
-        root: root.to_owned(),
-        lines: lines.to_owned(),
-    }
+    Tree { root: root.to_owned(), lines: lines.to_owned() }
 }
 
 /// The sample with one more file.

@@ -7,21 +7,15 @@ use crate::workspace::{File, Workspace};
 const LONGEST: usize = 600;
 
 /// Names that say nothing about the domain.
-const VAGUE: [&str; 7] = [
-    "util", "utils", "helper", "helpers", "common", "manager", "managers",
-];
+const VAGUE: [&str; 7] = ["util", "utils", "helper", "helpers", "common", "manager", "managers"];
 
 /// The folder of a crate that may use the test doubles.
 const TESTS: &str = "/tests/";
 
 /// Folders at the root of a file system that hold one person's files, and whether a name
 /// must follow for the path to mean something.
-const PERSONAL: [(&str, bool); 4] = [
-    ("work", false),
-    ("root", false),
-    ("home", true),
-    ("Users", true),
-];
+const PERSONAL: [(&str, bool); 4] =
+    [("work", false), ("root", false), ("home", true), ("Users", true)];
 
 /// A source file says on its first line what it is for.
 pub(super) fn files_open_with_their_purpose(workspace: &Workspace) -> Vec<Violation> {
@@ -56,11 +50,7 @@ pub(super) fn no_mod_rs(workspace: &Workspace) -> Vec<Violation> {
     rust(workspace)
         .filter_map(|file| {
             let folder = file.path.strip_suffix("/mod.rs")?;
-            Some(Violation::new(
-                &file.path,
-                "a mod.rs",
-                format!("move it to {folder}.rs"),
-            ))
+            Some(Violation::new(&file.path, "a mod.rs", format!("move it to {folder}.rs")))
         })
         .collect()
 }
@@ -78,11 +68,7 @@ pub(super) fn modules_are_nouns(workspace: &Workspace) -> Vec<Violation> {
         for (number, line) in file.code_lines() {
             if let Some(name) = inline_module(line).filter(|name| VAGUE.contains(name)) {
                 let problem = format!("module `{name}` does not say what is in it");
-                violations.push(Violation::new(
-                    format!("{}:{number}", file.path),
-                    problem,
-                    fix,
-                ));
+                violations.push(Violation::new(format!("{}:{number}", file.path), problem, fix));
             }
         }
     }
@@ -150,10 +136,8 @@ fn personal_path(line: &str) -> Option<String> {
         let start = format!("/{folder}/");
         line.match_indices(&start).find_map(|(at, _)| {
             let before = line[..at].chars().next_back();
-            let name: String = line[at + start.len()..]
-                .chars()
-                .take_while(|c| is_name(*c))
-                .collect();
+            let name: String =
+                line[at + start.len()..].chars().take_while(|c| is_name(*c)).collect();
             let whole = !before.is_some_and(|c| is_name(c) || "~})>$*".contains(c));
             (whole && !(*named && name.is_empty())).then(|| format!("{start}{name}"))
         })
@@ -199,22 +183,14 @@ mod tests {
     fn a_mod_rs_is_told_where_to_go() {
         let workspace = sample::with_file("crates/pe-exec/src/plan/mod.rs", "//! Plans.\n");
         let violations = no_mod_rs(&workspace);
-        assert_eq!(
-            sample::shown(&violations),
-            ["crates/pe-exec/src/plan/mod.rs: a mod.rs"]
-        );
+        assert_eq!(sample::shown(&violations), ["crates/pe-exec/src/plan/mod.rs: a mod.rs"]);
         assert_eq!(violations[0].fix, "move it to crates/pe-exec/src/plan.rs");
     }
 
     #[test]
     fn vague_modules_are_refused_as_files_folders_and_inline() {
         let rule = modules_are_nouns;
-        check(
-            rule,
-            PATH,
-            "mod plan {\n// mod utils {\nlet common = 1;\n",
-            &[],
-        );
+        check(rule, PATH, "mod plan {\n// mod utils {\nlet common = 1;\n", &[]);
         check(
             rule,
             "crates/pe-exec/src/utils.rs",
@@ -228,11 +204,7 @@ mod tests {
             &["crates/pe-exec/tests/it/common/plan.rs: `common` does not say what is in it"],
         );
         let expected = format!("{PATH}:2: module `helpers` does not say what is in it");
-        for line in [
-            "mod helpers {",
-            "    pub(in crate) mod helpers {",
-            "pub mod helpers { }",
-        ] {
+        for line in ["mod helpers {", "    pub(in crate) mod helpers {", "pub mod helpers { }"] {
             check(rule, PATH, &format!("//! a\n{line}\n"), &[&expected]);
         }
     }
@@ -242,12 +214,7 @@ mod tests {
         let rule = testkit_is_used_in_tests;
         let text = "//! Not like pe_testkit.\nuse pe_testkit::Script;\n";
         check(rule, "crates/pe-exec/tests/it/main.rs", text, &[]);
-        check(
-            rule,
-            PATH,
-            text,
-            &[&format!("{PATH}:2: uses `pe_testkit` outside tests/")],
-        );
+        check(rule, PATH, text, &[&format!("{PATH}:2: uses `pe_testkit` outside tests/")]);
         check(
             rule,
             PATH,
@@ -258,12 +225,8 @@ mod tests {
 
     #[test]
     fn paths_into_somebodys_folder_are_refused() {
-        for (folder, name) in [
-            ("work", ""),
-            ("root", ".cargo"),
-            ("home", "ada"),
-            ("Users", "ada"),
-        ] {
+        for (folder, name) in [("work", ""), ("root", ".cargo"), ("home", "ada"), ("Users", "ada")]
+        {
             let path = format!("/{folder}/{name}");
             let text = format!("first\nsee `{path}/x` and more\n");
             let expected = format!("docs/a.md:2: `{path}` is a path on one machine");
@@ -277,11 +240,6 @@ mod tests {
             let text = format!("{before}/{}/a {before}/{}/b\n", "work", "home");
             check(no_absolute_paths, "docs/a.md", &text, &[]);
         }
-        check(
-            no_absolute_paths,
-            "docs/a.md",
-            &format!("under /{}/ somewhere\n", "home"),
-            &[],
-        );
+        check(no_absolute_paths, "docs/a.md", &format!("under /{}/ somewhere\n", "home"), &[]);
     }
 }

@@ -21,9 +21,8 @@ pub(super) fn nothing_else_at_the_top(workspace: &Workspace) -> Vec<Violation> {
         let path = file.path.as_str();
         path.split_once('/').map_or(path, |(folder, _)| folder)
     });
-    let mut strangers: Vec<&str> = entries
-        .filter(|entry| !entry.starts_with('.') && !ALLOWED.contains(entry))
-        .collect();
+    let mut strangers: Vec<&str> =
+        entries.filter(|entry| !entry.starts_with('.') && !ALLOWED.contains(entry)).collect();
     strangers.dedup();
     strangers
         .into_iter()
@@ -42,23 +41,11 @@ mod tests {
     #[test]
     fn a_stranger_is_named_once() {
         let mut workspace = sample::workspace();
-        for path in [
-            ".ci/run",
-            "docs/a.md",
-            "README.md",
-            "scripts/a.py",
-            "scripts/b.py",
-            "x",
-        ] {
+        for path in [".ci/run", "docs/a.md", "README.md", "scripts/a.py", "scripts/b.py", "x"] {
             workspace.files.push(sample::file(path, ""));
         }
-        let expected = [
-            "scripts: does not belong at the top level",
-            "x: does not belong at the top level",
-        ];
-        assert_eq!(
-            sample::shown(&nothing_else_at_the_top(&workspace)),
-            expected
-        );
+        let expected =
+            ["scripts: does not belong at the top level", "x: does not belong at the top level"];
+        assert_eq!(sample::shown(&nothing_else_at_the_top(&workspace)), expected);
     }
 }

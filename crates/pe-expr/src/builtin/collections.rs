@@ -33,33 +33,19 @@ pub(super) fn end<'a>(
     let slot = arguments.take(0);
     match slot {
         Slot::Ref(Value::Array(list)) => {
-            let element = if index == 0 {
-                list.first()
-            } else {
-                list.last()
-            };
+            let element = if index == 0 { list.first() } else { list.last() };
             element.map(Slot::Ref).ok_or_else(|| arguments.empty())
         }
         Slot::Own(Value::Array(mut list)) => {
-            let element = if index == 0 {
-                list.first_mut()
-            } else {
-                list.last_mut()
-            };
-            element
-                .map(|element| Slot::Own(element.take()))
-                .ok_or_else(|| arguments.empty())
+            let element = if index == 0 { list.first_mut() } else { list.last_mut() };
+            element.map(|element| Slot::Own(element.take())).ok_or_else(|| arguments.empty())
         }
         other => {
             let Some(text) = other.text() else {
                 arguments.slots[0] = other;
                 return Err(arguments.wrong(0, "a list or string"));
             };
-            let character = if index == 0 {
-                text.chars().next()
-            } else {
-                text.chars().next_back()
-            };
+            let character = if index == 0 { text.chars().next() } else { text.chars().next_back() };
             meter.nodes(1)?;
             character
                 .map(|character| Slot::Own(character.to_string().into()))
@@ -69,24 +55,13 @@ pub(super) fn end<'a>(
 }
 
 pub(super) fn slice<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outcome<Slot<'a>> {
-    let start = if arguments.given(1) {
-        arguments.integer(1)?
-    } else {
-        0
-    };
-    let end = if arguments.given(2) {
-        Some(arguments.integer(2)?)
-    } else {
-        None
-    };
+    let start = if arguments.given(1) { arguments.integer(1)? } else { 0 };
+    let end = if arguments.given(2) { Some(arguments.integer(2)?) } else { None };
     if let Some(text) = arguments.slots[0].text() {
         meter.scan(text.len())?;
         let (start, end) = bounds(start, end, text.chars().count());
-        let offset = |index: usize| {
-            text.char_indices()
-                .nth(index)
-                .map_or(text.len(), |(offset, _)| offset)
-        };
+        let offset =
+            |index: usize| text.char_indices().nth(index).map_or(text.len(), |(offset, _)| offset);
         let part = &text[offset(start)..offset(end)];
         meter.bytes(NODE_BYTES + part.len())?;
         return Ok(Slot::Own(part.into()));
@@ -181,10 +156,7 @@ pub(super) fn field<'v>(
     };
     map.get(key).ok_or_else(|| ErrorKind::Missing {
         path: shorten(key),
-        detail: Some(format!(
-            "element {index} of {} has no such key",
-            arguments.name(0)
-        )),
+        detail: Some(format!("element {index} of {} has no such key", arguments.name(0))),
         hint: suggest::nearest(key, map.keys().map(String::as_str))
             .map(|nearest| format!("did you mean `{nearest}`?")),
     })

@@ -41,13 +41,8 @@ pub(super) fn float<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Out
             meter.scan(text.len())?;
             let text = text.trim();
             // Rust also reads `inf`, `nan` and `infinity`.
-            let plain = text
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-            let parsed = text
-                .parse::<f64>()
-                .ok()
-                .filter(|number| plain && number.is_finite());
+            let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+            let parsed = text.parse::<f64>().ok().filter(|number| plain && number.is_finite());
             parsed.ok_or_else(|| {
                 arguments.unusable(0, "it is not a finite number in decimal digits")
             })?
@@ -90,9 +85,7 @@ pub(super) fn parse_json<'a>(
     meter.bytes(bytes)?;
     // serde_json itself refuses text that nests deeper than 128.
     let parsed = serde_json::from_str::<Value>(text);
-    parsed
-        .map(Slot::Own)
-        .map_err(|error| arguments.unusable(0, error.to_string()))
+    parsed.map(Slot::Own).map_err(|error| arguments.unusable(0, error.to_string()))
 }
 
 /// At least as many values and map entries, and bytes of text, as the JSON holds.

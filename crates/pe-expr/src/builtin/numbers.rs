@@ -23,16 +23,11 @@ pub(super) fn sum<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outco
 pub(super) fn round<'a>(arguments: &mut Arguments<'a>) -> Outcome<Slot<'a>> {
     const MOST_DIGITS: i64 = 15;
     let number = arguments.number(0)?;
-    let digits = if arguments.given(1) {
-        Some(arguments.integer(1)?)
-    } else {
-        None
-    };
+    let digits = if arguments.given(1) { Some(arguments.integer(1)?) } else { None };
     if digits.is_some_and(|digits| !(0..=MOST_DIGITS).contains(&digits)) {
-        return Err(arguments.unusable(
-            1,
-            format!("the number of digits is from 0 to {MOST_DIGITS}"),
-        ));
+        return Err(
+            arguments.unusable(1, format!("the number of digits is from 0 to {MOST_DIGITS}"))
+        );
     }
     let rounded = match (number, digits) {
         (Number::Integer(_), _) => number,

@@ -30,9 +30,7 @@ fn check_order(arguments: &Arguments<'_>, keys: &[&Value]) -> Outcome<()> {
 }
 
 fn text_bytes(keys: &[&Value]) -> usize {
-    keys.iter()
-        .map(|key| key.as_str().map_or(0, str::len))
-        .sum()
+    keys.iter().map(|key| key.as_str().map_or(0, str::len)).sum()
 }
 
 pub(super) fn sort<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outcome<Slot<'a>> {

@@ -39,9 +39,7 @@ pub(super) fn split<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Out
         let count = text.split_whitespace().count();
         meter.nodes(count + 1)?;
         meter.bytes(text.len())?;
-        return Ok(Slot::Own(
-            text.split_whitespace().map(Value::from).collect(),
-        ));
+        return Ok(Slot::Own(text.split_whitespace().map(Value::from).collect()));
     }
     let separator = arguments.text(1)?;
     if separator.is_empty() {
@@ -53,11 +51,7 @@ pub(super) fn split<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Out
 }
 
 pub(super) fn join<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outcome<Slot<'a>> {
-    let separator = if arguments.given(1) {
-        arguments.text(1)?
-    } else {
-        ""
-    };
+    let separator = if arguments.given(1) { arguments.text(1)? } else { "" };
     let list = arguments.list(0)?;
     meter.nodes(1)?;
     let mut joined = String::new();

@@ -52,9 +52,7 @@ impl<'a> Machine<'a, '_> {
                 Segment::Key(key) => entries.get(key),
                 Segment::Index(index) => entries.get(&index.to_string()),
             };
-            return found
-                .map(Slot::from)
-                .ok_or_else(|| self.missing(&value, segment, place));
+            return found.map(Slot::from).ok_or_else(|| self.missing(&value, segment, place));
         }
         if let (Slot::Ref(Value::String(_)) | Slot::Own(Value::String(_)), Segment::Index(index)) =
             (&value, segment)
@@ -97,16 +95,11 @@ impl<'a> Machine<'a, '_> {
     fn missing(&self, value: &Slot<'_>, segment: &Segment, place: &Place) -> ErrorKind {
         // Within a guard nobody reads the message.
         if !self.guards.is_empty() {
-            return ErrorKind::Missing {
-                path: String::new(),
-                detail: None,
-                hint: None,
-            };
+            return ErrorKind::Missing { path: String::new(), detail: None, hint: None };
         }
         let path = self.program.source(place.whole);
-        let container = path
-            .get(..place.focus.start.saturating_sub(place.whole.start))
-            .unwrap_or("");
+        let container =
+            path.get(..place.focus.start.saturating_sub(place.whole.start)).unwrap_or("");
         let (detail, hint) = match (segment, value) {
             (Segment::Key(key), Slot::View(entries)) => keys_detail(container, key, entries.keys()),
             (Segment::Key(key), _) => match value.value() {
@@ -119,10 +112,9 @@ impl<'a> Machine<'a, '_> {
             (Segment::Index(_), _) => match value.value() {
                 Some(Value::Array(list)) => (Some(count(list.len(), "element")), None),
                 Some(Value::String(text)) => (Some(count(text.chars().count(), "character")), None),
-                Some(other @ Value::Object(_)) => (
-                    Some(format!("`{}` is {}", shorten(container), type_name(other))),
-                    None,
-                ),
+                Some(other @ Value::Object(_)) => {
+                    (Some(format!("`{}` is {}", shorten(container), type_name(other))), None)
+                }
                 Some(other) => (Some(no_keys(container, other)), None),
                 None => (None, None),
             },
@@ -179,22 +171,12 @@ fn keys_detail<'k>(
         return (None, Some(format!("did you mean `{path}`?")));
     }
     if keys.is_empty() {
-        return (
-            Some(format!("`{}` is an empty map", shorten_path(container))),
-            None,
-        );
+        return (Some(format!("`{}` is an empty map", shorten_path(container))), None);
     }
-    let named: Vec<String> = keys
-        .iter()
-        .take(NAMED_KEYS)
-        .map(|key| format!("`{}`", shorten(key)))
-        .collect();
+    let named: Vec<String> =
+        keys.iter().take(NAMED_KEYS).map(|key| format!("`{}`", shorten(key))).collect();
     let more = if keys.len() > NAMED_KEYS { ", ..." } else { "" };
-    let detail = format!(
-        "`{}` has {}{more}",
-        shorten_path(container),
-        named.join(", ")
-    );
+    let detail = format!("`{}` has {}{more}", shorten_path(container), named.join(", "));
     (Some(detail), None)
 }
 

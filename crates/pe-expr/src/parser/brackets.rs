@@ -53,16 +53,11 @@ impl Parser<'_> {
             other => return Err((foreign::instead_of_key(&other), span)),
         };
         if !self.lexer.accept(":") {
-            let problem = format!(
-                "the key `{}` has no `:` and value",
-                crate::error::shorten(&key)
-            );
+            let problem = format!("the key `{}` has no `:` and value", crate::error::shorten(&key));
             return Err((syntax(problem, None), span));
         }
-        if let Some(Entry::Frame(Frame {
-            bracket: Bracket::Map(keys),
-            ..
-        })) = self.entries.last_mut()
+        if let Some(Entry::Frame(Frame { bracket: Bracket::Map(keys), .. })) =
+            self.entries.last_mut()
         {
             keys.push(key);
         }
@@ -80,9 +75,7 @@ impl Parser<'_> {
         match &mut frame.bracket {
             Bracket::List => Ok(Next::Operand),
             Bracket::Map(_) => self.map_key(),
-            Bracket::Call {
-                function, guard, ..
-            } => {
+            Bracket::Call { function, guard, .. } => {
                 let ended = guard.take_if(|_| *function == Function::Default);
                 if let Some(guard) = ended {
                     let landed = self.emit(Op::Landed(0), span, span);
@@ -150,11 +143,7 @@ impl Parser<'_> {
                 self.emit(Op::Map(keys.into()), whole, whole);
             }
             Bracket::Index => self.close_index(frame.code_start, whole),
-            Bracket::Call {
-                function,
-                guard,
-                landed,
-            } => {
+            Bracket::Call { function, guard, landed } => {
                 let (least, most) = function.arity();
                 if elements < least || elements > most {
                     let kind = ErrorKind::Arity {
@@ -192,13 +181,7 @@ impl Parser<'_> {
             Bracket::Source => span,
             _ => frame.open,
         };
-        Err((
-            syntax(
-                format!("this `{opener}` is never closed by `{closer}`"),
-                None,
-            ),
-            place,
-        ))
+        Err((syntax(format!("this `{opener}` is never closed by `{closer}`"), None), place))
     }
 
     /// `exists(path)`: true where the path led somewhere, else false.
@@ -254,10 +237,7 @@ impl Parser<'_> {
     fn replace(&mut self, count: usize, span: Span) {
         let left = self.operands.len().saturating_sub(count);
         self.operands.truncate(left);
-        self.operands.push(Operand {
-            span,
-            reference: None,
-        });
+        self.operands.push(Operand { span, reference: None });
     }
 }
 
@@ -265,8 +245,5 @@ impl Parser<'_> {
 fn repeated(keys: &[String]) -> Option<&str> {
     let mut sorted: Vec<&str> = keys.iter().map(String::as_str).collect();
     sorted.sort_unstable();
-    sorted
-        .windows(2)
-        .find(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0])
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }

@@ -13,10 +13,7 @@ pub(super) fn instead_of_operand(token: &Token<'_>) -> ErrorKind {
         Token::Symbol("*") => Some("there is no unpacking"),
         _ => None,
     };
-    syntax(
-        format!("a value is due here, found {}", describe(token)),
-        hint.map(str::to_owned),
-    )
+    syntax(format!("a value is due here, found {}", describe(token)), hint.map(str::to_owned))
 }
 
 /// Something stands where an operator or the end should.
@@ -55,10 +52,7 @@ pub(super) fn instead_of_key(token: &Token<'_>) -> ErrorKind {
         Token::Integer(_) | Token::Float(_) => "keys are strings: put it in quotes",
         _ => "keys are names or strings",
     };
-    syntax(
-        format!("a key is due here, found {}", describe(token)),
-        Some(hint.to_owned()),
-    )
+    syntax(format!("a key is due here, found {}", describe(token)), Some(hint.to_owned()))
 }
 
 pub(super) fn unknown_function(name: &str) -> ErrorKind {
@@ -79,10 +73,7 @@ pub(super) fn method(name: &str, object: &str) -> ErrorKind {
         Some(function) => format!("write `{}({object})`", function.name()),
         None => "functions are written `name(value)`".into(),
     };
-    syntax(
-        format!("values have no methods, such as `{}`", shorten(name)),
-        Some(hint),
-    )
+    syntax(format!("values have no methods, such as `{}`", shorten(name)), Some(hint))
 }
 
 pub(super) fn not_callable() -> ErrorKind {

@@ -29,11 +29,7 @@ impl Parser<'_> {
         span: Span,
     ) -> Result<Next, Fault> {
         self.deeper(span)?;
-        self.entries.push(Entry::Prefix {
-            prefix,
-            precedence,
-            span,
-        });
+        self.entries.push(Entry::Prefix { prefix, precedence, span });
         Ok(Next::Operand)
     }
 
@@ -42,12 +38,8 @@ impl Parser<'_> {
         match infix {
             Infix::Comparison(_) => {
                 self.reduce(Precedence::Sum);
-                if let Some(Entry::Infix {
-                    infix: Infix::Comparison(first),
-                    jumps: earlier,
-                }) = self
-                    .entries
-                    .pop_if(|entry| entry.precedence() == Some(Precedence::Comparison))
+                if let Some(Entry::Infix { infix: Infix::Comparison(first), jumps: earlier }) =
+                    self.entries.pop_if(|entry| entry.precedence() == Some(Precedence::Comparison))
                 {
                     let whole = self.merge();
                     jumps = earlier;
@@ -56,10 +48,7 @@ impl Parser<'_> {
             }
             Infix::Logic(logic) => {
                 self.reduce(infix.precedence());
-                let left = self
-                    .operands
-                    .last()
-                    .map_or(self.end_span(), |operand| operand.span);
+                let left = self.operands.last().map_or(self.end_span(), |operand| operand.span);
                 jumps.push(self.emit(Op::Decide(logic, 0), left, left));
             }
             Infix::Binary(_) => self.reduce(infix.precedence()),
@@ -70,9 +59,8 @@ impl Parser<'_> {
 
     /// Emits all waiting operators that bind at least as tightly as `least`.
     fn reduce(&mut self, least: Precedence) {
-        while let Some(entry) = self
-            .entries
-            .pop_if(|entry| entry.precedence().is_some_and(|waiting| waiting >= least))
+        while let Some(entry) =
+            self.entries.pop_if(|entry| entry.precedence().is_some_and(|waiting| waiting >= least))
         {
             match entry {
                 Entry::Prefix { prefix, span, .. } => {
@@ -83,10 +71,8 @@ impl Parser<'_> {
                     self.push_value(whole);
                 }
                 Entry::Infix { infix, jumps } => {
-                    let right = self
-                        .operands
-                        .last()
-                        .map_or(self.end_span(), |operand| operand.span);
+                    let right =
+                        self.operands.last().map_or(self.end_span(), |operand| operand.span);
                     let whole = self.merge();
                     match infix {
                         Infix::Binary(binary) => self.emit(Op::Binary(binary), whole, right),
@@ -109,9 +95,7 @@ impl Parser<'_> {
         loop {
             self.reduce(Precedence::Or);
             match self.entries.last() {
-                Some(Entry::Else {
-                    jump, value_span, ..
-                }) => {
+                Some(Entry::Else { jump, value_span, .. }) => {
                     let (jump, value_span) = (*jump, *value_span);
                     self.entries.pop();
                     self.land(jump);
@@ -142,22 +126,15 @@ impl Parser<'_> {
             }
         };
         let value_span = self.pop_operand().span;
-        self.entries.push(Entry::If {
-            value: self.code.split_off(code_start),
-            value_span,
-            span,
-        });
+        self.entries.push(Entry::If { value: self.code.split_off(code_start), value_span, span });
         Ok(Next::Operand)
     }
 
     /// `value if condition else`: the condition, a jump, the value, a jump.
     pub(super) fn end_condition(&mut self, span: Span) -> Result<Next, Fault> {
         self.reduce(Precedence::Or);
-        let Some(Entry::If {
-            value, value_span, ..
-        }) = self
-            .entries
-            .pop_if(|entry| matches!(entry, Entry::If { .. }))
+        let Some(Entry::If { value, value_span, .. }) =
+            self.entries.pop_if(|entry| matches!(entry, Entry::If { .. }))
         else {
             return Err((syntax("this `else` has no `if`".into(), None), span));
         };
@@ -166,11 +143,7 @@ impl Parser<'_> {
         self.code.extend(value);
         let jump = self.emit(Op::Jump(0), span, span);
         self.land(unless);
-        self.entries.push(Entry::Else {
-            jump,
-            code_start: self.code.len(),
-            value_span,
-        });
+        self.entries.push(Entry::Else { jump, code_start: self.code.len(), value_span });
         Ok(Next::Operand)
     }
 
@@ -184,10 +157,7 @@ impl Parser<'_> {
     }
 
     pub(super) fn push_value(&mut self, span: Span) {
-        self.operands.push(Operand {
-            span,
-            reference: None,
-        });
+        self.operands.push(Operand { span, reference: None });
     }
 
     fn end_span(&self) -> Span {

@@ -35,7 +35,13 @@ impl Barriers {
     }
 
     /// Recursion depth is log2 of the number of steps.
-    fn cover_within(&mut self, low: usize, high: usize, range: &Range<usize>, nodes: &mut Vec<usize>) {
+    fn cover_within(
+        &mut self,
+        low: usize,
+        high: usize,
+        range: &Range<usize>,
+        nodes: &mut Vec<usize>,
+    ) {
         if high <= range.start || range.end <= low || low >= self.steps {
             return;
         }

@@ -53,8 +53,12 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
     }
     let mut edges: Vec<(usize, usize, EdgeKind)> = Vec::new();
     for (step, need) in needs.iter().enumerate() {
-        edges.extend(need.triggers.iter().map(|&on| (settled[on as usize], step, EdgeKind::Trigger)));
-        edges.extend(need.ordering.iter().map(|&on| (settled[on as usize], step, EdgeKind::Ordering)));
+        edges.extend(
+            need.triggers.iter().map(|&on| (settled[on as usize], step, EdgeKind::Trigger)),
+        );
+        edges.extend(
+            need.ordering.iter().map(|&on| (settled[on as usize], step, EdgeKind::Ordering)),
+        );
     }
     for (target, stand_ins) in fallbacks.iter().enumerate() {
         let mut before = None;
@@ -87,7 +91,8 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
     for &kind in &kinds {
         dag.add_node(kind);
     }
-    let indexed = edges.iter().map(|&(from, to, kind)| (NodeIndex::new(from), NodeIndex::new(to), kind));
+    let indexed =
+        edges.iter().map(|&(from, to, kind)| (NodeIndex::new(from), NodeIndex::new(to), kind));
     dag.add_edges(indexed).map_err(|_| NoGraph::TooTangled)?;
     let order = topological_order(&dag).ok_or(NoGraph::TooTangled)?;
 
@@ -99,9 +104,10 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
         links.extend(need.triggers.iter().map(|&on| (on as usize, link(true))));
         links.extend(need.ordering.iter().map(|&on| (on as usize, link(false))));
     }
-    links.extend(barrier_edges.map(|&(from, to)| {
-        (flat(from), Link { to: flat(to) as u32, is_trigger: false })
-    }));
+    links.extend(
+        barrier_edges
+            .map(|&(from, to)| (flat(from), Link { to: flat(to) as u32, is_trigger: false })),
+    );
     Ok(StepGraph::assemble(dag, order, needs, fallbacks, links, barriers.count()))
 }
 
