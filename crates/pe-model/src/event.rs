@@ -157,6 +157,13 @@ pub enum EventKind {
         /// Its generation.
         generation: u32,
     },
+    /// A person refused; the step fails, and no fallback runs for it.
+    StepRejected {
+        /// The step.
+        step_id: StepId,
+        /// Its generation.
+        generation: u32,
+    },
     /// A loop's iterations are known.
     LoopStarted {
         /// The step.
@@ -299,6 +306,7 @@ impl EventKind {
             | Self::AttemptInterrupted { key } => Some(&key.step_id),
             Self::StepWaiting { step_id, .. }
             | Self::StepApproved { step_id, .. }
+            | Self::StepRejected { step_id, .. }
             | Self::LoopStarted { step_id, .. }
             | Self::RetryScheduled { step_id, .. }
             | Self::StepInDoubt { step_id, .. }

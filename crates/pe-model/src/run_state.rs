@@ -105,6 +105,7 @@ pub struct RunState {
     /// Plan versions put in force after the first.
     pub revisions: u32,
     steps: Vec<StepState>,
+    done: usize,
     index: HashMap<StepId, usize>,
     retired: HashMap<StepId, u32>,
 }
@@ -120,6 +121,8 @@ pub struct StepState {
     pub generation: u32,
     /// Whether a person has agreed to this generation.
     pub approved: bool,
+    /// Whether a person has refused this generation.
+    pub rejected: bool,
     /// What a waiting step would call.
     pub pending_calls: Vec<PendingCall>,
     /// A loop's number of iterations, once known.
@@ -206,6 +209,12 @@ impl StepState {
         })
     }
 
+    /// How many iterations wait for their next attempt.
+    pub fn pending_backoffs(&self) -> usize {
+        let waits = |it: &&IterationState| matches!(it.phase, IterationPhase::Backoff { .. });
+        self.iterations.iter().filter(waits).count()
+    }
+
     fn is_ended(&self) -> bool {
         matches!(self.status, StepStatus::Completed | StepStatus::Failed | StepStatus::Skipped)
     }
@@ -233,6 +242,11 @@ impl RunState {
     /// The steps in plan order.
     pub fn steps(&self) -> &[StepState] {
         &self.steps
+    }
+
+    /// How many steps are completed or recovered.
+    pub fn done_count(&self) -> usize {
+        self.done
     }
 
     /// A step by its place in the plan.

@@ -38,6 +38,7 @@ impl RunState {
             elapsed_ms: event.at_ms,
             revisions: 0,
             steps: vec![StepState::default(); plan.steps.len()],
+            done: 0,
             index: index_of(plan),
             retired: HashMap::new(),
         })
@@ -93,6 +94,13 @@ impl RunState {
                 step.status = StepStatus::Pending;
                 step.reason = None;
                 step.approved = true;
+                step.pending_calls = Vec::new();
+                self.reopen();
+            }
+            EventKind::StepRejected { step_id, generation } => {
+                let step = self.current(event, step_id, *generation)?;
+                step.status = StepStatus::Pending;
+                step.rejected = true;
                 step.pending_calls = Vec::new();
                 self.reopen();
             }
@@ -159,6 +167,7 @@ impl RunState {
                 let step = self.current(event, step_id, *generation)?;
                 step.output = Some(step.collect_output(over));
                 step.end(StepStatus::Completed, now);
+                self.done += 1;
             }
             EventKind::StepFailed { step_id, generation, error } => {
                 let step = self.current(event, step_id, *generation)?;
@@ -181,8 +190,9 @@ impl RunState {
                 if step.status != StepStatus::Failed || step.generation != *generation {
                     return Err(mismatch(event, step_id, "has not failed"));
                 }
-                step.recovered_by = Some(recovered_by.clone());
+                let first = step.recovered_by.replace(recovered_by.clone()).is_none();
                 step.output = output;
+                self.done += usize::from(first);
             }
             EventKind::RunStopping { cause } => self.stopping = Some(*cause),
             EventKind::RunFinished { status } => self.finish(*status),
@@ -217,6 +227,7 @@ impl RunState {
                 self.retired.insert(id, gone.generation);
             }
         }
+        self.done = self.steps.iter().filter(|step| step.is_done()).count();
         self.plan = Arc::clone(plan);
         self.weights = weights.to_vec();
         self.revisions += 1;

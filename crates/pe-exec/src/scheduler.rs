@@ -1,0 +1,333 @@
+//! The scheduler: a pure state machine that decides everything about a run.
+//!
+//! It reads no clock, starts nothing and waits for nothing. Inputs say what happened, with
+//! the time; the answer is a [`Turn`]: events to be recorded, then commands to be carried
+//! out. Everything beside the [`RunState`] is derived from it, so that a scheduler rebuilt
+//! from the journal equals the live one.
+//!
+//! Invariant: between two calls of `handle`, every consequence of the state is drawn: no
+//! step could start, be skipped or settle that has not.
+
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pe_model::{
+    AttemptKey, EVENT_FORMAT, Event, EventKind, JsonMap, OrchestratorConfig, PlanId, PlanStatus,
+    Resolution, RunId, RunState, StepId, StopCause, ToolError,
+};
+use pe_validate::ValidPlan;
+use serde_json::Value;
+
+use crate::CallRules;
+
+mod attempt;
+mod board;
+mod iteration;
+mod prepare;
+mod revise;
+mod settle;
+mod stop;
+
+use board::{Board, Stage};
+pub use revise::ReviseError;
+
+/// Milliseconds since this process began or resumed the run.
+pub type Millis = u64;
+
+/// What happened outside.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Go.
+    Begin,
+    /// An attempt returned.
+    AttemptSucceeded {
+        /// Which attempt.
+        key: AttemptKey,
+        /// What it returned.
+        output: Arc<Value>,
+    },
+    /// An attempt failed.
+    AttemptFailed {
+        /// Which attempt.
+        key: AttemptKey,
+        /// How.
+        error: ToolError,
+    },
+    /// Time has passed.
+    Tick,
+    /// Stop early: start nothing more, and give running attempts a while to end.
+    Cancel {
+        /// Why.
+        cause: StopCause,
+        /// How long running attempts may go on; `None`: until they end by themselves.
+        grace_ms: Option<Millis>,
+    },
+    /// Nobody will answer now: end the run as waiting or in doubt where that is all that is
+    /// left of it.
+    Pause,
+    /// Put a new plan in force once the running attempts have ended.
+    Revise {
+        /// The new plan.
+        plan: Box<ValidPlan>,
+        /// One scheduling weight a step, in plan order.
+        weights: Vec<f64>,
+    },
+    /// A person agrees to a waiting step.
+    Approve {
+        /// The step.
+        step_id: StepId,
+    },
+    /// A person refuses a waiting step.
+    Reject {
+        /// The step.
+        step_id: StepId,
+    },
+    /// A person decides about a step in doubt.
+    Resolve {
+        /// The step.
+        step_id: StepId,
+        /// What was decided.
+        resolution: Resolution,
+    },
+}
+
+/// What is to be done outside, once the events of the turn are durable.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Make an attempt.
+    Start(Attempt),
+    /// Drop an attempt; its outcome, should one still come, is ignored.
+    Cancel(AttemptKey),
+}
+
+/// An attempt to be made.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Which attempt.
+    pub key: AttemptKey,
+    /// The tool.
+    pub tool: String,
+    /// The arguments, references resolved.
+    pub arguments: Arc<JsonMap>,
+}
+
+/// The answer to one input.
+#[derive(Debug, Clone, Default)]
+pub struct Turn {
+    /// What was decided; applied to the scheduler's own state already.
+    pub events: Vec<Event>,
+    /// What is to be done once the events are durable.
+    pub commands: Vec<Command>,
+}
+
+/// What a run is given besides its plan.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Names the run.
+    pub run_id: RunId,
+    /// Names the plan when it has no name of its own.
+    pub plan_id: PlanId,
+    /// The configuration in force.
+    pub config: OrchestratorConfig,
+    /// One scheduling weight a step, in plan order; empty: `ValidPlan::weights`.
+    pub weights: Vec<f64>,
+    /// Seeds the jitter of retries.
+    pub seed: u64,
+    /// The wall clock at `Millis` 0.
+    pub started_at: Timestamp,
+}
+
+/// Decides what a run does next. See the module's head.
+pub struct Scheduler {
+    plan: ValidPlan,
+    rules: Arc<dyn CallRules>,
+    state: RunState,
+    board: Board,
+    /// Steps that ended and whose consequences are not drawn yet.
+    ended: VecDeque<usize>,
+    /// Recorded with `Begin`.
+    begin: Option<Event>,
+    /// A new plan, put in force when nothing is running.
+    revision: Option<(Box<ValidPlan>, Vec<f64>)>,
+    stop_deadline: Option<Millis>,
+    /// Time spent with an attempt or a retry pending, for the plan's timeout.
+    active_ms: Millis,
+    last_seen: Millis,
+    turn: Turn,
+}
+
+impl Scheduler {
+    /// A scheduler for a new run; it waits for [`Input::Begin`].
+    pub fn new(plan: ValidPlan, rules: Arc<dyn CallRules>, options: RunOptions) -> Self {
+        let mut written = plan.plan().definition();
+        written.plan_id.get_or_insert(options.plan_id);
+        written.status = PlanStatus::Running;
+        let weights = if options.weights.len() == written.steps.len() {
+            options.weights
+        } else {
+            plan.weights(|_| None)
+        };
+        let begin = Event {
+            format: EVENT_FORMAT,
+            run_id: options.run_id,
+            seq: 0,
+            at_ms: 0,
+            kind: EventKind::RunStarted {
+                plan: Arc::new(written),
+                config: Arc::new(options.config),
+                weights,
+                seed: options.seed,
+                started_at: options.started_at,
+            },
+        };
+        let state = RunState::begin(&begin).expect("because it starts with `run_started`");
+        let mut scheduler = Self::assemble(plan, rules, state);
+        scheduler.begin = Some(begin);
+        scheduler
+    }
+
+    /// A scheduler that goes on where `state` stands; `plan` is `state.plan`, compiled.
+    ///
+    /// Attempts that are under way in `state` are taken to be under way still.
+    pub fn restore(plan: ValidPlan, rules: Arc<dyn CallRules>, state: RunState) -> Self {
+        let mut scheduler = Self::assemble(plan, rules, state);
+        scheduler.rebuild();
+        scheduler
+    }
+
+    fn assemble(plan: ValidPlan, rules: Arc<dyn CallRules>, state: RunState) -> Self {
+        Self {
+            board: Board::new(&plan, &state),
+            plan,
+            rules,
+            last_seen: state.elapsed_ms,
+            state,
+            ended: VecDeque::new(),
+            begin: None,
+            revision: None,
+            stop_deadline: None,
+            active_ms: 0,
+            turn: Turn::default(),
+        }
+    }
+
+    /// The run's state.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> &ValidPlan {
+        &self.plan
+    }
+
+    /// Whether nothing runs or will run by itself, and only people can move the run on.
+    pub fn is_stalled(&self) -> bool {
+        self.begin.is_none() && !self.state.is_finished() && !self.is_active()
+    }
+
+    /// Takes one input. `now` must not go backwards.
+    pub fn handle(&mut self, input: Input, now: Millis) -> Turn {
+        self.spend_time(now);
+        if let Input::Begin = input {
+            if let Some(begin) = self.begin.take() {
+                self.turn.events.push(Event { at_ms: now, ..begin });
+                self.state = RunState::begin(&self.turn.events[0])
+                    .expect("because it starts with `run_started`");
+                self.consider_all();
+            }
+        } else if self.begin.is_none() {
+            self.take(input);
+        }
+        if self.begin.is_none() {
+            self.advance();
+        }
+        std::mem::take(&mut self.turn)
+    }
+
+    /// When the next `Tick` is due, if no other input comes first.
+    pub fn next_wake(&self) -> Option<Millis> {
+        if self.begin.is_some() || self.state.is_finished() {
+            return None;
+        }
+        let timer = self.board.next_timer();
+        [timer, self.plan_deadline(), self.stop_deadline].into_iter().flatten().min()
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Begin | Input::Tick => {}
+            Input::AttemptSucceeded { key, output } => self.succeeded(&key, output),
+            Input::AttemptFailed { key, error } => self.failed(&key, &error),
+            Input::Cancel { cause, grace_ms } => self.cancel(cause, grace_ms),
+            Input::Pause => self.pause(),
+            Input::Revise { plan, weights } => self.revise(plan, weights),
+            Input::Approve { step_id } => self.approve(&step_id),
+            Input::Reject { step_id } => self.reject(&step_id),
+            Input::Resolve { step_id, resolution } => self.resolve(&step_id, resolution),
+        }
+    }
+
+    /// Draws every consequence of the state at the present time.
+    fn advance(&mut self) {
+        self.fire_timers();
+        self.check_deadlines();
+        loop {
+            self.draw_consequences();
+            if self.put_revision_in_force() {
+                continue;
+            }
+            self.start_ready();
+            if self.ended.is_empty() {
+                break;
+            }
+        }
+        self.board.drop_dead_timers(&self.state);
+        self.conclude();
+    }
+
+    /// Draws the consequences of everything that the state holds already.
+    fn rebuild(&mut self) {
+        for place in 0..self.plan.steps().len() {
+            match self.board.stage[place] {
+                Stage::Ended => self.ended.push_back(place),
+                Stage::Active => self.board.enqueue(place),
+                _ => {}
+            }
+        }
+        self.draw_consequences();
+        self.consider_all();
+        self.draw_consequences();
+    }
+
+    /// Records a fact and applies it.
+    fn emit(&mut self, kind: EventKind) {
+        let event = Event {
+            format: EVENT_FORMAT,
+            run_id: self.state.run_id.clone(),
+            seq: self.state.next_seq,
+            at_ms: self.last_seen,
+            kind,
+        };
+        self.state.apply(&event).expect("because the scheduler decides only what fits the state");
+        self.turn.events.push(event);
+    }
+
+    /// Whether new attempts may start.
+    fn may_start(&self) -> bool {
+        self.begin.is_none()
+            && self.state.stopping.is_none()
+            && self.revision.is_none()
+            && !self.state.is_finished()
+    }
+
+    fn id(&self, place: usize) -> StepId {
+        self.plan.steps()[place].id.clone()
+    }
+
+    /// Id and generation, as most events carry them.
+    fn named(&self, place: usize) -> (StepId, u32) {
+        (self.id(place), self.state.step_at(place).generation)
+    }
+}

@@ -1,0 +1,105 @@
+//! Starting attempts: which iteration of which step gets the next free slot.
+
+use std::sync::Arc;
+
+use pe_model::{AttemptKey, ErrorClass, EventKind, JsonMap, StepError, StopCause};
+use pe_validate::{LoopKind, StepKind};
+
+use super::board::{Stage, Timer};
+use super::{Attempt, Command, Scheduler};
+
+impl Scheduler {
+    /// Fills the free slots.
+    pub(super) fn start_ready(&mut self) {
+        let slots = self.state.config.slots();
+        while self.board.running < slots && self.may_start() {
+            let Some(place) = self.board.dequeue() else { return };
+            self.start_next(place);
+        }
+    }
+
+    /// Starts the next iteration of a step, if there is one that may start now.
+    fn start_next(&mut self, place: usize) {
+        let Some(iteration) = self.next_iteration(place) else { return };
+        let begun = self.state.step_at(place).iterations.get(iteration as usize);
+        let arguments = match begun {
+            Some(begun) => Ok(Arc::clone(&begun.arguments)),
+            None => self.arguments(place, iteration),
+        };
+        if let Err(error) = arguments.and_then(|arguments| self.start(place, iteration, arguments))
+        {
+            self.board.broken[place] = true;
+            self.board.obstacles.insert(place, error);
+            self.finish_broken(place);
+        }
+    }
+
+    fn start(
+        &mut self,
+        place: usize,
+        iteration: u32,
+        arguments: Arc<JsonMap>,
+    ) -> Result<(), StepError> {
+        let step = &self.plan.steps()[place];
+        let tool = step.tool.clone();
+        let rule = self.rules.judge(&tool, &arguments).ok_or_else(|| {
+            StepError::new(ErrorClass::NotFound, format!("there is no tool `{tool}`"))
+        })?;
+        let limit = self.state.config.budget.tool_calls;
+        if limit.is_some_and(|limit| self.board.attempts_started >= limit) {
+            self.cancel(StopCause::Budget, None);
+            return Ok(());
+        }
+        // The author of a parallel step asserts that it is safe beside any other.
+        let asserted = matches!(step.kind, StepKind::Parallel) && rule.effect.is_safe();
+        if let Some(resource) = rule.resource.filter(|_| !asserted)
+            && !self.board.acquire(&resource, place, iteration)
+        {
+            return Ok(());
+        }
+        let timeout = step.timeout_ms.unwrap_or(self.state.config.step_timeout_ms);
+        let state = self.state.step_at(place);
+        let begun = state.iterations.get(iteration as usize);
+        let attempt = begun.map_or(0, |begun| begun.attempts) + 1;
+        let generation = state.generation;
+        let key = AttemptKey { step_id: self.id(place), generation, iteration, attempt };
+        if attempt > 1
+            && let Some(due) = self.board.due.get_mut(&place)
+        {
+            due.retain(|number| *number != iteration);
+        }
+        self.emit(EventKind::AttemptStarted {
+            key: key.clone(),
+            tool: tool.clone(),
+            effect: rule.effect,
+            arguments: Arc::clone(&arguments),
+        });
+        self.board.running += 1;
+        self.board.running_in[place] += 1;
+        self.board.attempts_started += 1;
+        let at = self.last_seen.saturating_add(timeout);
+        self.board.set_timer(Timer { at, place, iteration, attempt, generation });
+        self.turn.commands.push(Command::Start(Attempt { key, tool, arguments }));
+        if self.next_iteration(place).is_some() {
+            self.board.enqueue(place);
+        }
+        Ok(())
+    }
+
+    /// The iteration of a step that may start now: one that is due again, else a new one.
+    pub(super) fn next_iteration(&self, place: usize) -> Option<u32> {
+        if self.board.stage[place] != Stage::Active || self.board.broken[place] {
+            return None;
+        }
+        if let Some(&due) = self.board.due.get(&place).and_then(|due| due.front()) {
+            return Some(due);
+        }
+        let begun = self.state.step_at(place).iterations.len() as u32;
+        let in_flight = (begun - self.board.completed_in[place]) as usize;
+        let at_a_time = match &self.plan.steps()[place].kind {
+            StepKind::Loop(LoopKind::Over { parallelism, .. }) => *parallelism,
+            _ => 1,
+        };
+        (begun < self.iteration_count(place) && in_flight < at_a_time).then_some(begun)
+    }
+}

@@ -1,0 +1,234 @@
+//! From "its dependencies have settled" to "it wants a slot": trigger rules, conditions,
+//! loops and consent.
+
+use std::sync::Arc;
+
+use pe_expr::Limits;
+use pe_model::{
+    ErrorClass, EventKind, JsonMap, PendingCall, SkipReason, StepError, StepId, StepStatus,
+    TriggerRule, WaitingFor,
+};
+use pe_validate::{LoopKind, StepKind};
+use serde_json::Value;
+
+use super::Scheduler;
+use super::board::Stage;
+use crate::scope::{Locals, RunScope};
+
+/// No loop has more iterations.
+const MOST_ITERATIONS: usize = 10_000;
+/// So many calls are shown to whoever is asked.
+const MOST_CALLS_SHOWN: usize = 20;
+
+/// What a trigger rule says.
+enum Trigger {
+    Wait,
+    Go,
+    Skip(SkipReason),
+}
+
+impl Scheduler {
+    pub(super) fn consider_all(&mut self) {
+        for place in 0..self.plan.steps().len() {
+            self.consider(place);
+        }
+    }
+
+    /// Looks at a step that has not begun, and prepares or skips it when that is decided.
+    pub(super) fn consider(&mut self, place: usize) {
+        if self.board.stage[place] != Stage::Blocked {
+            return;
+        }
+        let is_fallback = matches!(self.plan.steps()[place].kind, StepKind::Fallback { .. });
+        if is_fallback && !self.board.called[place] {
+            return;
+        }
+        if self.board.failing_fast {
+            self.skip(place, SkipReason::FailFast);
+            return;
+        }
+        match self.trigger(place) {
+            Trigger::Wait => {}
+            Trigger::Skip(reason) => self.skip(place, reason),
+            Trigger::Go if self.board.ordering[place] > 0 || !self.may_start() => {}
+            Trigger::Go => {
+                self.board.stage[place] = Stage::Active;
+                if let Err(error) = self.prepare(place) {
+                    self.fail(place, error);
+                }
+            }
+        }
+    }
+
+    fn trigger(&self, place: usize) -> Trigger {
+        let tally = self.board.tally[place];
+        let settled = tally.unsettled == 0;
+        let upstream =
+            if tally.failed > 0 { SkipReason::UpstreamFailed } else { SkipReason::UpstreamSkipped };
+        // A failure decides at once; a skipped dependency only once the others have
+        // settled, so that the reason does not depend on who was quicker.
+        match self.plan.steps()[place].trigger_rule {
+            TriggerRule::AllSuccess | TriggerRule::NoneFailed if tally.failed > 0 => {
+                Trigger::Skip(upstream)
+            }
+            TriggerRule::OneSuccess if tally.done > 0 => Trigger::Go,
+            _ if !settled => Trigger::Wait,
+            TriggerRule::AllSuccess if tally.skipped > 0 => Trigger::Skip(upstream),
+            TriggerRule::OneSuccess if tally.failed + tally.skipped > 0 => Trigger::Skip(upstream),
+            _ => Trigger::Go,
+        }
+    }
+
+    /// Evaluates what must be known before the first attempt, then queues the step.
+    fn prepare(&mut self, place: usize) -> Result<(), StepError> {
+        let kind = self.plan.steps()[place].kind.clone();
+        match kind {
+            StepKind::Conditional { condition } => {
+                let scope = RunScope { state: &self.state, locals: Locals::default() };
+                let holds = condition
+                    .evaluate_bool(&scope, &Limits::default())
+                    .map_err(|error| invalid(format!("condition: {error}")))?;
+                if !holds {
+                    self.skip(place, SkipReason::ConditionFalse);
+                    return Ok(());
+                }
+            }
+            StepKind::Loop(LoopKind::Count { count } | LoopKind::Until { cap: count, .. }) => {
+                self.start_loop(place, count, None);
+            }
+            StepKind::Loop(LoopKind::Over { items, .. }) => {
+                let scope = RunScope { state: &self.state, locals: Locals::default() };
+                let list = items
+                    .evaluate(&scope, &Limits::default())
+                    .map_err(|error| invalid(format!("loop_over: {error}")))?;
+                let list = elements(list)?;
+                let count = list.len() as u32;
+                self.start_loop(place, count, Some(Arc::new(list)));
+                if count == 0 {
+                    self.complete(place);
+                    return Ok(());
+                }
+            }
+            StepKind::Normal | StepKind::Parallel | StepKind::Fallback { .. } => {}
+        }
+        match self.question(place)? {
+            Some((waiting_for, calls)) => {
+                let (step_id, generation) = self.named(place);
+                self.emit(EventKind::StepWaiting { step_id, generation, waiting_for, calls });
+                self.board.stage[place] = Stage::Waiting;
+                self.board.waiting += 1;
+            }
+            None => self.board.enqueue(place),
+        }
+        Ok(())
+    }
+
+    fn start_loop(&mut self, place: usize, count: u32, items: Option<Arc<Vec<Value>>>) {
+        let (step_id, generation) = self.named(place);
+        self.emit(EventKind::LoopStarted { step_id, generation, count, items });
+    }
+
+    /// What a person must be asked before the step starts.
+    fn question(&self, place: usize) -> Result<Option<(WaitingFor, Vec<PendingCall>)>, StepError> {
+        let step = &self.plan.steps()[place];
+        if !step.approval && !self.rules.may_need_consent(&step.tool) {
+            return Ok(None);
+        }
+        let mut calls = Vec::new();
+        for iteration in 0..self.iteration_count(place) {
+            let arguments = self.arguments(place, iteration)?;
+            // A tool that does not exist fails its step when the call is made.
+            let Some(rule) = self.rules.judge(&step.tool, &arguments) else { return Ok(None) };
+            if !rule.allowed && (step.approval || rule.needs_consent) {
+                if calls.len() == MOST_CALLS_SHOWN {
+                    break;
+                }
+                calls.push(PendingCall { tool: step.tool.clone(), arguments });
+            }
+        }
+        let waiting_for = if step.approval { WaitingFor::Approval } else { WaitingFor::Consent };
+        Ok((!calls.is_empty()).then_some((waiting_for, calls)))
+    }
+
+    /// How many iterations a prepared step has at most; 1 for a step that is no loop.
+    pub(super) fn iteration_count(&self, place: usize) -> u32 {
+        self.state.step_at(place).loop_count.unwrap_or(1)
+    }
+
+    /// The variables of one iteration.
+    pub(super) fn locals<'a>(
+        &'a self,
+        place: usize,
+        iteration: u32,
+        result: Option<&'a Value>,
+    ) -> Locals<'a> {
+        let step = self.state.step_at(place);
+        let item = step.items.as_ref().and_then(|items| items.get(iteration as usize));
+        Locals { item, iteration: step.loop_count.map(|_| iteration), result }
+    }
+
+    /// The arguments of one iteration, rendered.
+    pub(super) fn arguments(
+        &self,
+        place: usize,
+        iteration: u32,
+    ) -> Result<Arc<JsonMap>, StepError> {
+        let scope = RunScope { state: &self.state, locals: self.locals(place, iteration, None) };
+        let rendered = self.plan.steps()[place]
+            .parameters
+            .render(&scope, &Limits::default())
+            .map_err(|error| invalid(format!("parameters: {error}")))?;
+        match rendered {
+            Value::Object(arguments) => Ok(Arc::new(arguments)),
+            _ => Err(invalid("parameters: expected an object".to_owned())),
+        }
+    }
+
+    pub(super) fn approve(&mut self, step_id: &StepId) {
+        let Some(place) = self.waiting_place(step_id) else { return };
+        let (step_id, generation) = self.named(place);
+        self.emit(EventKind::StepApproved { step_id, generation });
+        self.board.waiting -= 1;
+        self.board.stage[place] = Stage::Active;
+        self.board.enqueue(place);
+    }
+
+    pub(super) fn reject(&mut self, step_id: &StepId) {
+        let Some(place) = self.waiting_place(step_id) else { return };
+        let (step_id, generation) = self.named(place);
+        self.emit(EventKind::StepRejected { step_id, generation });
+        self.fail(place, StepError::new(ErrorClass::Permission, "rejected by a person"));
+    }
+
+    fn waiting_place(&self, step_id: &StepId) -> Option<usize> {
+        let place = self.state.place(step_id)?;
+        (self.state.step_at(place).status == StepStatus::Waiting).then_some(place)
+    }
+}
+
+/// A step error for something that the plan itself got wrong.
+pub(super) fn invalid(message: String) -> StepError {
+    StepError::new(ErrorClass::Validation, message)
+}
+
+fn elements(list: Value) -> Result<Vec<Value>, StepError> {
+    match list {
+        Value::Array(list) if list.len() <= MOST_ITERATIONS => Ok(list),
+        Value::Array(list) => Err(invalid(format!(
+            "loop_over gives {} elements, more than {MOST_ITERATIONS}",
+            list.len()
+        ))),
+        other => Err(invalid(format!("loop_over must give a list, found {}", kind(&other)))),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
