@@ -8,8 +8,6 @@ mod convert;
 mod numbers;
 mod ordering;
 mod strings;
-#[cfg(test)]
-mod tests;
 
 use serde_json::Value;
 
@@ -43,11 +41,9 @@ pub(crate) fn call<'a>(
             Ok(Value::Bool(found).into())
         }
         Function::StartsWith => {
-            Ok(Value::Bool(arguments.text(0)?.starts_with(arguments.text(1)?)).into())
+            strings::affix(arguments, |text, part| text.starts_with(part), meter)
         }
-        Function::EndsWith => {
-            Ok(Value::Bool(arguments.text(0)?.ends_with(arguments.text(1)?)).into())
-        }
+        Function::EndsWith => strings::affix(arguments, |text, part| text.ends_with(part), meter),
         Function::First => collections::end(arguments, 0, meter),
         Function::Last => collections::end(arguments, -1, meter),
         Function::Slice => collections::slice(arguments, meter),

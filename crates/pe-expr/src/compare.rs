@@ -58,9 +58,17 @@ pub(crate) fn contains(
         })
     };
     match whole {
-        Slot::View(entries) => Ok(entries.get(text()?).is_some()),
+        Slot::View(entries) => {
+            let key = text()?;
+            meter.scan(key.len())?;
+            Ok(entries.get(key).is_some())
+        }
         other => match other.value() {
-            Some(Value::Object(map)) => Ok(map.contains_key(text()?)),
+            Some(Value::Object(map)) => {
+                let key = text()?;
+                meter.scan(key.len())?;
+                Ok(map.contains_key(key))
+            }
             Some(Value::String(string)) => {
                 meter.scan(string.len())?;
                 Ok(string.contains(text()?))
@@ -133,10 +141,13 @@ pub(crate) fn equal(left: &Value, right: &Value, meter: &mut Meter) -> Outcome<b
         let next = match pairs {
             Pairs::Lists(lists) => lists.next(),
             Pairs::Maps(left, right) => match left.next() {
-                Some((key, value)) => match right.get(key) {
-                    Some(other) => Some((value, other)),
-                    None => return Ok(false),
-                },
+                Some((key, value)) => {
+                    meter.scan(key.len())?;
+                    match right.get(key) {
+                        Some(other) => Some((value, other)),
+                        None => return Ok(false),
+                    }
+                }
                 None => None,
             },
         };
@@ -198,6 +209,7 @@ pub(crate) fn hash(value: &Value, meter: &mut Meter) -> Outcome<u64> {
     while let Some(rest) = open.last_mut() {
         match rest.next() {
             Some((key, value)) => {
+                meter.scan(key.map_or(0, str::len))?;
                 key.hash(&mut hasher);
                 hash_shallow(value, &mut hasher, &mut open, meter)?;
             }
@@ -240,7 +252,9 @@ fn hash_shallow<'v>(
             open.extend(Elements::of(value).map(|elements| Box::new(elements) as Rest<'v>));
         }
         Value::Object(map) => {
-            meter.visit(map.len())?;
+            // The keys are sorted, which takes a few comparisons for each.
+            let rounds = map.len().max(1).ilog2() as usize + 1;
+            meter.visit(map.len().saturating_mul(rounds))?;
             map.len().hash(hasher);
             let mut sorted: Vec<(Option<&str>, &Value)> =
                 map.iter().map(|(key, value)| (Some(key.as_str()), value)).collect();

@@ -73,7 +73,7 @@ impl<'a> Machine<'a, '_> {
             Op::Index => {
                 let index = self.pop();
                 let value = self.pop();
-                let segment = path::segment(&index)?;
+                let segment = path::segment(&index, self.meter)?;
                 let member = self.member(value, &segment, place)?;
                 self.stack.push(member);
             }
@@ -198,7 +198,7 @@ impl<'a> Machine<'a, '_> {
     /// A value as an element of a new list or map, whose depth stays bounded.
     fn element(&mut self, slot: Slot<'a>) -> Outcome<Value> {
         let value = slot.keep(self.meter)?;
-        if size::depth(&value, VALUE_DEPTH) >= VALUE_DEPTH {
+        if size::depth(&value, self.meter)? >= VALUE_DEPTH {
             return Err(too_deep());
         }
         Ok(value)

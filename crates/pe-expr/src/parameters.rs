@@ -14,6 +14,10 @@ use crate::size::{self, Elements};
 use crate::slot::too_deep;
 use crate::template::{Template, too_many};
 
+/// How many times its byte limit a render with several templates may hold in all,
+/// values that were only read included.
+const COPIES: usize = 16;
+
 /// A parsed parameter tree.
 ///
 /// ```
@@ -112,16 +116,33 @@ impl ParameterTemplate {
 
     /// The tree with all expressions evaluated, under one charge.
     ///
+    /// Values read by name are free here too, but where several strings are
+    /// templates, all their values together hold at most sixteen times
+    /// [`Limits::bytes`].
+    ///
     /// # Errors
     /// The first fault in the tree's order.
     pub fn render(&self, scope: &dyn Scope, limits: &Limits) -> Result<Value, ParameterError> {
         let mut meter = Meter::new(limits);
+        // What is read by name is free, but a thousand copies of it must be paid for somehow.
+        let copies = Limits {
+            bytes: limits.bytes.saturating_mul(COPIES),
+            steps: u64::MAX,
+            ..limits.clone()
+        };
+        let mut copied = Meter::new(&copies);
+        let several = self.places.len() > 1;
         let mut tree = self.tree.clone();
         for place in &self.places {
             let fail = |error| ParameterError { pointer: place.pointer.clone(), error };
             let value = place.template.render_charged(scope, &mut meter).map_err(fail)?;
-            if place.depth + size::depth(&value, VALUE_DEPTH) > VALUE_DEPTH {
-                return Err(fail(at_start(too_deep(), place.template.source())));
+            let place_fault = |kind| fail(at_start(kind, place.template.source()));
+            let depth = match several {
+                true => size::charge(&value, &mut copied),
+                false => size::depth(&value, &mut copied),
+            };
+            if place.depth + depth.map_err(place_fault)? > VALUE_DEPTH {
+                return Err(place_fault(too_deep()));
             }
             if let Some(slot) = tree.pointer_mut(&place.pointer) {
                 *slot = value;

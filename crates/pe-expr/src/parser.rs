@@ -9,8 +9,6 @@
 mod brackets;
 mod foreign;
 mod operators;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

@@ -51,28 +51,51 @@ pub(crate) fn charge(value: &Value, meter: &mut Meter) -> Outcome<usize> {
     Ok(deepest)
 }
 
-/// The depth of a value; stops counting beyond `most`.
-pub(crate) fn depth(value: &Value, most: usize) -> usize {
+/// The depth of a value that was built already; charges the walk alone.
+pub(crate) fn depth(value: &Value, meter: &mut Meter) -> Outcome<usize> {
     let mut deepest = 0;
     let mut open: Vec<Elements<'_>> = Elements::of(value).into_iter().collect();
-    loop {
-        deepest = deepest.max(open.len());
-        if deepest > most {
-            return deepest;
-        }
-        let Some(elements) = open.last_mut() else {
-            return deepest;
-        };
+    while let Some(elements) = open.last_mut() {
         match elements.next() {
-            Some((_, value)) => open.extend(Elements::of(value)),
+            Some((_, value)) => {
+                meter.visit(1)?;
+                open.extend(Elements::of(value));
+            }
             None => {
+                deepest = deepest.max(open.len());
                 open.pop();
             }
         }
     }
+    Ok(deepest)
 }
 
 /// The charge for a value, its elements apart.
 fn own_bytes(value: &Value) -> usize {
     NODE_BYTES + value.as_str().map_or(0, str::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use serde_json::json;
+
+    fn check(value: &Value, bytes: usize, expected_depth: usize) {
+        let limits = |bytes| Limits { bytes, ..Limits::default() };
+        let exactly = charge(value, &mut Meter::new(&limits(bytes)));
+        assert_eq!(exactly, Ok(expected_depth), "{value}");
+        assert!(charge(value, &mut Meter::new(&limits(bytes - 1))).is_err(), "{value}");
+        let walked = depth(value, &mut Meter::new(&limits(0)));
+        assert_eq!(walked, Ok(expected_depth), "{value}");
+    }
+
+    #[test]
+    fn a_value_is_sixteen_bytes_and_its_text() {
+        check(&json!(null), 16, 0);
+        check(&json!("abc"), 19, 0);
+        check(&json!([]), 16, 1);
+        check(&json!([1, [2, "x"]]), 16 * 5 + 1, 2);
+        check(&json!({"ab": {"c": [0]}}), 16 * 6 + 3, 3);
+    }
 }

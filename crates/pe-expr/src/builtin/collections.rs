@@ -139,7 +139,7 @@ pub(super) fn pluck<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Out
     meter.nodes(1)?;
     let mut list = Vec::new();
     for (index, element) in arguments.list(0)?.iter().enumerate() {
-        list.push(copy(field(arguments, index, element, key)?, meter)?);
+        list.push(copy(field(arguments, index, element, key, meter)?, meter)?);
     }
     Ok(Slot::Own(list.into()))
 }
@@ -150,7 +150,10 @@ pub(super) fn field<'v>(
     index: usize,
     element: &'v Value,
     key: &str,
+    meter: &mut Meter,
 ) -> Outcome<&'v Value> {
+    meter.visit(1)?;
+    meter.scan(key.len())?;
     let Value::Object(map) = element else {
         return Err(arguments.wrong_element(0, index, "a map", type_name(element)));
     };

@@ -39,7 +39,7 @@ pub(super) fn sort<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outc
     let mut keys = Vec::with_capacity(list.len());
     for (index, element) in list.iter().enumerate() {
         keys.push(match arguments.given(1) {
-            true => collections::field(arguments, index, element, arguments.text(1)?)?,
+            true => collections::field(arguments, index, element, arguments.text(1)?, meter)?,
             false => element,
         });
     }

@@ -32,6 +32,17 @@ pub(super) fn trim<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outc
     Ok(Slot::Own(trimmed.into()))
 }
 
+/// `starts_with` and `ends_with`.
+pub(super) fn affix<'a>(
+    arguments: &mut Arguments<'a>,
+    test: fn(&str, &str) -> bool,
+    meter: &mut Meter,
+) -> Outcome<Slot<'a>> {
+    let (text, part) = (arguments.text(0)?, arguments.text(1)?);
+    meter.scan(part.len().min(text.len()))?;
+    Ok(Slot::Own(Value::Bool(test(text, part))))
+}
+
 pub(super) fn split<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outcome<Slot<'a>> {
     let text = arguments.text(0)?;
     meter.scan(text.len())?;

@@ -6,6 +6,7 @@ use super::Machine;
 use crate::arithmetic::Number;
 use crate::error::{ErrorKind, Outcome, shorten};
 use crate::lexer::{is_name_part, is_name_start};
+use crate::limits::Meter;
 use crate::program::Place;
 use crate::reference::Segment;
 use crate::slot::{Slot, type_name};
@@ -15,8 +16,9 @@ use crate::suggest;
 const NAMED_KEYS: usize = 5;
 
 /// The path segment that an index value is.
-pub(super) fn segment(index: &Slot<'_>) -> Outcome<Segment> {
+pub(super) fn segment(index: &Slot<'_>, meter: &mut Meter) -> Outcome<Segment> {
     if let Some(text) = index.text() {
+        meter.bytes(text.len())?;
         return Ok(Segment::Key(text.to_owned()));
     }
     match index.value().and_then(Number::of) {
@@ -123,7 +125,7 @@ impl<'a> Machine<'a, '_> {
             path: match segment {
                 // A dynamic index says more by its value than by its source.
                 Segment::Key(key) if !path.ends_with(key.as_str()) && !path.ends_with(']') => {
-                    key.clone()
+                    shorten(key)
                 }
                 _ => shorten_path(path),
             },

@@ -177,11 +177,13 @@ impl Parser<'_> {
             return Ok(Next::End);
         }
         let (opener, closer) = frame.bracket.symbols();
-        let place = match frame.bracket {
-            Bracket::Source => span,
-            _ => frame.open,
+        let (opener, place) = match frame.bracket {
+            Bracket::Source => (opener.to_owned(), span),
+            Bracket::Call { function, .. } => (format!("{}(", function.name()), frame.open),
+            _ => (opener.to_owned(), frame.open),
         };
-        Err((syntax(format!("this `{opener}` is never closed by `{closer}`"), None), place))
+        let problem = format!("this `{opener}` is never closed by `{closer}`");
+        Err((syntax(problem, None), place))
     }
 
     /// `exists(path)`: true where the path led somewhere, else false.
