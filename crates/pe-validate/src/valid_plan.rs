@@ -109,10 +109,10 @@ impl ValidPlan {
     /// `learned` gives durations from earlier runs; what the plan itself says comes first.
     pub fn weights(&self, learned: impl Fn(&PlanStep) -> Option<f64>) -> Vec<f64> {
         let known: Vec<Option<f64>> = self
-            .plan
-            .steps
-            .iter()
-            .map(|step| stated_duration_ms(step).or_else(|| learned(step)))
+            .stated_durations_ms()
+            .into_iter()
+            .zip(&self.plan.steps)
+            .map(|(stated, step)| stated.or_else(|| learned(step)))
             .collect();
         let points = |step: &PlanStep| step.complexity.clamp(1, 5) as f64;
         let (mut total_ms, mut total_points) = (0.0, 0.0);
@@ -129,6 +129,12 @@ impl ValidPlan {
             .zip(known)
             .map(|(step, duration)| duration.unwrap_or_else(|| points(step) * ms_a_point))
             .collect()
+    }
+
+    /// The duration that the plan itself states for each step, in milliseconds: a `sleep`'s,
+    /// repeated for a counted loop, else `metadata.duration_ms`.
+    pub fn stated_durations_ms(&self) -> Vec<Option<f64>> {
+        self.plan.steps.iter().map(stated_duration_ms).collect()
     }
 
     /// The same graph without anything that has to be evaluated: every condition holds,
@@ -150,8 +156,6 @@ impl ValidPlan {
     }
 }
 
-/// The duration that a plan states for a step, in milliseconds: a `sleep`'s, repeated for a
-/// counted loop, else `metadata.duration_ms`.
 fn stated_duration_ms(step: &PlanStep) -> Option<f64> {
     let positive = |value: &Value| value.as_f64().filter(|ms| *ms >= 0.0);
     if step.tool == "sleep"
