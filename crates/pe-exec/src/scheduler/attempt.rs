@@ -102,11 +102,12 @@ impl Scheduler {
             Resolution::Failed => self.finish_broken(place),
             Resolution::Retry => {
                 self.board.due.entry(place).or_default().push_back(iteration);
-                self.board.enqueue(place);
+                // Another iteration may have failed meanwhile; then none starts any more.
+                match self.board.broken[place] {
+                    true => self.finish_broken(place),
+                    false => self.board.enqueue(place),
+                }
             }
-        }
-        if self.board.broken[place] {
-            self.finish_broken(place);
         }
     }
 

@@ -1,0 +1,16 @@
+//! Integration tests of `pe-exec`: the semantics of steps, in virtual time and for real.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
+
+mod support;
+
+mod attempts;
+mod driver;
+mod fallbacks;
+mod loops;
+mod order;
+mod people;
+mod revision;
+mod simulation;
+mod stopping;
+mod triggers;

@@ -1,0 +1,104 @@
+//! Consent and approval.
+
+use pe_exec::Input;
+use pe_model::{EventKind, OrchestratorConfig, PlanStatus, WaitingFor};
+use serde_json::json;
+
+use crate::support::{ByHand, run, run_with, valid};
+
+fn asked() -> ByHand {
+    let plan = valid(json!([
+        {"step_id": "who", "tool": "t", "parameters": {"out": "world"}},
+        {"step_id": "a", "tool": "t", "approval": true, "parameters": {"out": "hello {{ results.who }}"}},
+        {"step_id": "spare", "tool": "t", "step_type": "fallback", "fallback_for": "a"},
+        {"step_id": "after", "tool": "t", "dependencies": ["a"]},
+        {"step_id": "other", "tool": "t", "dependencies": ["who"]},
+    ]));
+    let mut run = ByHand::begin(plan, OrchestratorConfig::default());
+    run.end("who");
+    assert_eq!((run.told("a"), run.running_ids()), ("waiting: approval".into(), vec!["other"]));
+    run
+}
+
+#[test]
+fn a_waiting_step_holds_no_slot_and_shows_its_call() {
+    let run = asked();
+    let calls = run.events.iter().find_map(|event| match &event.kind {
+        EventKind::StepWaiting { calls, waiting_for: WaitingFor::Approval, .. } => Some(calls),
+        _ => None,
+    });
+    assert_eq!(calls.unwrap()[0].arguments["out"], json!("hello world"));
+}
+
+#[test]
+fn an_approved_step_runs() {
+    let mut run = asked();
+    run.give(Input::Approve { step_id: "a".into() });
+    run.end("a");
+    run.end("other");
+    run.end("after");
+    assert_eq!(run.status(), PlanStatus::Completed);
+}
+
+#[test]
+fn a_rejected_step_fails_without_retry_or_fallback() {
+    let mut run = asked();
+    run.give(Input::Reject { step_id: "a".into() });
+    assert_eq!(
+        (run.told("a"), run.told("spare")),
+        ("failed".into(), "skipped: upstream_failed".into())
+    );
+    let error = run.scheduler.state().step("a").unwrap().error.clone().unwrap();
+    assert_eq!(error.to_string(), "permission: rejected by a person");
+    run.end("other");
+    assert_eq!(
+        (run.told("after"), run.status()),
+        ("skipped: upstream_failed".into(), PlanStatus::Failed)
+    );
+}
+
+#[test]
+fn nobody_there_leaves_the_run_waiting_and_an_answer_reopens_it() {
+    let mut run = asked();
+    assert!(!run.scheduler.is_stalled());
+    run.end("other");
+    assert!(run.scheduler.is_stalled());
+    run.give(Input::Pause);
+    assert_eq!((run.status(), run.told("after")), (PlanStatus::Waiting, "pending: waiting".into()));
+    run.give(Input::Approve { step_id: "a".into() });
+    assert_eq!((run.status(), run.running_ids()), (PlanStatus::Running, vec!["a"]));
+}
+
+#[test]
+fn waiting_is_not_counted_against_the_plan_timeout() {
+    let config = OrchestratorConfig { plan_timeout_ms: 100, ..OrchestratorConfig::default() };
+    let plan = valid(json!([{"step_id": "a", "tool": "t", "approval": true}]));
+    let mut run = ByHand::begin(plan, config);
+    assert_eq!(run.scheduler.next_wake(), None);
+    run.give_at(1_000_000, Input::Approve { step_id: "a".into() });
+    assert_eq!(run.scheduler.next_wake(), Some(1_000_100));
+    run.end("a");
+    assert_eq!(run.status(), PlanStatus::Completed);
+}
+
+#[test]
+fn a_call_that_needs_consent_waits_for_it_and_a_loop_shows_its_calls() {
+    let ran = run(json!([{"step_id": "l", "tool": "asks", "step_type": "loop",
+        "loop_over": "[1, 2]", "parameters": {"out": "{{ item }}"}}]));
+    assert_eq!((ran.told("l"), ran.status()), ("waiting: consent".into(), PlanStatus::Waiting));
+    assert_eq!(ran.step("l").pending_calls.len(), 2);
+    assert!(ran.starts().is_empty(), "nothing was executed");
+}
+
+#[test]
+fn fail_fast_does_not_leave_a_step_waiting() {
+    let config = OrchestratorConfig { fail_fast: true, ..OrchestratorConfig::default() };
+    let ran = run_with(
+        json!([
+            {"step_id": "a", "tool": "t", "approval": true},
+            {"step_id": "bad", "tool": "t", "parameters": {"fail": "execution"}},
+        ]),
+        config,
+    );
+    assert_eq!((ran.told("a"), ran.status()), ("skipped: fail_fast".into(), PlanStatus::Failed));
+}
