@@ -290,6 +290,7 @@ impl Scheduler {
     /// Draws the consequences of everything that the state holds already.
     fn rebuild(&mut self) {
         for place in 0..self.plan.steps().len() {
+            self.hold_again(place);
             match self.board.stage[place] {
                 Stage::Ended => self.ended.push_back(place),
                 Stage::Active => self.board.enqueue(place),

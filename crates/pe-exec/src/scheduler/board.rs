@@ -169,9 +169,18 @@ impl Board {
             }
             for (number, iteration) in step.iterations.iter().enumerate() {
                 match iteration.phase {
-                    IterationPhase::Running { .. } => {
+                    IterationPhase::Running { since_ms } => {
                         board.running += 1;
                         board.running_in[place] += 1;
+                        let timeout = plan.steps()[place].timeout_ms;
+                        let timeout = timeout.unwrap_or(state.config.step_timeout_ms);
+                        board.set_timer(Timer {
+                            at: since_ms.saturating_add(timeout),
+                            place,
+                            iteration: number as u32,
+                            attempt: iteration.attempts,
+                            generation: step.generation,
+                        });
                     }
                     IterationPhase::Backoff { until_ms } => {
                         board.backoffs += 1;

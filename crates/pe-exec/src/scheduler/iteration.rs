@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use pe_model::{AttemptKey, ErrorClass, EventKind, JsonMap, StepError, StopCause};
+use pe_model::{AttemptKey, ErrorClass, EventKind, IterationPhase, JsonMap, StepError, StopCause};
 use pe_validate::{LoopKind, StepKind};
 
 use super::board::{Stage, Timer};
 use super::{Attempt, Command, Scheduler};
+use crate::CallRule;
 
 impl Scheduler {
     /// Fills the free slots.
@@ -34,6 +35,22 @@ impl Scheduler {
         }
     }
 
+    /// Takes the resources again that the running attempts of a step hold.
+    pub(super) fn hold_again(&mut self, place: usize) {
+        if self.board.running_in[place] == 0 {
+            return;
+        }
+        let step = &self.plan.steps()[place];
+        for (number, iteration) in self.state.step_at(place).iterations.iter().enumerate() {
+            if matches!(iteration.phase, IterationPhase::Running { .. })
+                && let Some(rule) = self.rules.judge(&step.tool, &iteration.arguments)
+                && let Some(resource) = held_by(&step.kind, rule)
+            {
+                self.board.acquire(&resource, place, number as u32);
+            }
+        }
+    }
+
     fn start(
         &mut self,
         place: usize,
@@ -50,9 +67,8 @@ impl Scheduler {
             self.cancel(StopCause::Budget, None);
             return Ok(());
         }
-        // The author of a parallel step asserts that it is safe beside any other.
-        let asserted = matches!(step.kind, StepKind::Parallel) && rule.effect.is_safe();
-        if let Some(resource) = rule.resource.filter(|_| !asserted)
+        let effect = rule.effect;
+        if let Some(resource) = held_by(&step.kind, rule)
             && !self.board.acquire(&resource, place, iteration)
         {
             return Ok(());
@@ -71,7 +87,7 @@ impl Scheduler {
         self.emit(EventKind::AttemptStarted {
             key: key.clone(),
             tool: tool.clone(),
-            effect: rule.effect,
+            effect,
             arguments: Arc::clone(&arguments),
         });
         self.board.running += 1;
@@ -102,4 +118,11 @@ impl Scheduler {
         };
         (begun < self.iteration_count(place) && in_flight < at_a_time).then_some(begun)
     }
+}
+
+/// The resource that a call holds while it runs. The author of a parallel step asserts that
+/// it is safe beside any other; that is believed of calls that change nothing.
+fn held_by(kind: &StepKind, rule: CallRule) -> Option<String> {
+    let asserted = matches!(kind, StepKind::Parallel) && rule.effect.is_safe();
+    rule.resource.filter(|_| !asserted)
 }
