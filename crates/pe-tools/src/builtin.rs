@@ -43,6 +43,10 @@ pub enum ToolSetupError {
         #[source]
         source: io::Error,
     },
+    /// An allowed host is not a host.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    Host(#[from] crate::http::HostError),
 }
 
 /// All tools that this build has, in the order of the documentation.
@@ -55,7 +59,8 @@ pub enum ToolSetupError {
 pub fn builtin(config: &ToolConfig) -> Result<ToolSet, ToolSetupError> {
     let root = FileRoot::open(&config.root)
         .map_err(|source| ToolSetupError::Root { root: config.root.clone(), source })?;
-    let tools: Vec<Arc<dyn Tool>> = vec![
+    #[cfg_attr(not(feature = "http"), expect(unused_mut, reason = "one tool fewer to add"))]
+    let mut tools: Vec<Arc<dyn Tool>> = vec![
         Arc::new(Echo::new()),
         Arc::new(Sleep::new()),
         Arc::new(Assert::new()),
@@ -66,5 +71,7 @@ pub fn builtin(config: &ToolConfig) -> Result<ToolSet, ToolSetupError> {
         Arc::new(SearchFiles::new(root.clone())),
         Arc::new(RunCommand::new(root, &config.command, std::env::vars_os())),
     ];
+    #[cfg(feature = "http")]
+    tools.push(Arc::new(crate::http::HttpRequest::new(&config.http)?));
     Ok(tools.into_iter().collect())
 }

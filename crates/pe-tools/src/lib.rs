@@ -29,9 +29,10 @@
 //! # Ok(()) }) }
 //! ```
 //!
-//! Families: values ([`Echo`], [`Sleep`], [`Assert`], [`QueryJson`]), files inside the
+//! Four families: values ([`Echo`], [`Sleep`], [`Assert`], [`QueryJson`]), files inside the
 //! root ([`ReadFile`], [`WriteFile`], [`ListDirectory`], [`SearchFiles`]), programs
-//! ([`RunCommand`]) and, behind the feature `http`, requests.
+//! ([`RunCommand`]) and, behind the feature `http` (on by default), requests
+//! (`HttpRequest`).
 //!
 //! What is deliberately absent: retries, timeouts and consent (the executor's), limits on how
 //! many calls run at once (the scheduler's), and isolation beyond what the family promises: a
@@ -49,6 +50,8 @@ mod process;
 
 mod command;
 
+#[cfg(feature = "http")]
+mod http;
 mod http_policy;
 
 mod builtin;
@@ -57,5 +60,7 @@ pub use builtin::{ToolConfig, ToolSetupError, builtin};
 pub use command::{CommandPolicy, RunCommand};
 pub use files::{FileRoot, ListDirectory, ReadFile, SearchFiles, WriteFile};
 pub use fn_tool::FnTool;
+#[cfg(feature = "http")]
+pub use http::{HostError, HttpRequest};
 pub use http_policy::HttpPolicy;
 pub use pure::{Assert, Echo, QueryJson, Sleep};

@@ -8,6 +8,10 @@ mod files_list;
 mod files_read;
 mod files_search;
 mod files_write;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "http")]
+mod http_server;
 mod pure;
 mod specs;
 mod support;
