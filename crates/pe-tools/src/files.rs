@@ -162,3 +162,32 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn dropped_work_is_told_to_stop() {
+        let (started, is_started) = std::sync::mpsc::channel();
+        let (stopped, is_stopped) = tokio::sync::oneshot::channel();
+        let work = blocking("t", move |wanted| {
+            started.send(()).expect("the test waits");
+            let error = loop {
+                match wanted.check() {
+                    Ok(()) => std::thread::sleep(Duration::from_millis(1)),
+                    Err(error) => break error,
+                }
+            };
+            stopped.send(error.class).expect("the test waits");
+            Ok(())
+        });
+        tokio::select! {
+            _ = work => panic!("it ends only when it is dropped"),
+            _ = tokio::task::spawn_blocking(move || is_started.recv()) => {}
+        }
+        assert_eq!(is_stopped.await, Ok(ErrorClass::Cancelled));
+    }
+}

@@ -72,15 +72,15 @@ pub(super) fn status(
 fn is_certificate_refused(error: &reqwest::Error) -> bool {
     let mut source = error.source();
     while let Some(cause) = source {
-        // An `io::Error` hides the error that it wraps from `source`.
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = cause
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
-        if let Some(tls) = tls {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return matches!(tls, rustls::Error::InvalidCertificate(_));
         }
-        source = cause.source();
+        // An `io::Error` leaves the error that it wraps out of the chain of sources.
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        source = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
     }
     false
 }

@@ -123,10 +123,11 @@ async fn x10_a_process_that_keeps_forking_is_caught() {
 
 #[tokio::test]
 async fn x10_what_a_finished_command_leaves_behind_goes_too() {
-    for detach in ["", "setsid "] {
+    // Found by its session alone, by both, and by its tag alone.
+    for detach in ["env -i ", "", "setsid "] {
         let bench = Bench::new();
         let script = format!(
-            "{detach}sh -c 'echo $$ > left; exec sleep 300' >/dev/null 2>&1 & \
+            "{detach}/bin/sh -c 'echo $$ > left; exec /bin/sleep 300' >/dev/null 2>&1 & \
              while ! test -s left; do sleep 0.01; done"
         );
         bench.call("run_command", json!({"argv": ["sh", "-c", script]})).await;

@@ -42,6 +42,15 @@ async fn what_is_too_long_is_cut_at_a_character_and_marked() {
 }
 
 #[tokio::test]
+async fn no_more_is_read_than_is_kept() {
+    let bench = Bench::new();
+    // A hole of a terabyte, in which every byte is the character NUL.
+    std::fs::File::create(bench.path().join("huge")).unwrap().set_len(1 << 40).unwrap();
+    let output = bench.call("read_file", json!({"path": "huge"})).await;
+    assert_eq!((&output["bytes"], &output["truncated"]), (&json!(1_u64 << 40), &json!(true)));
+}
+
+#[tokio::test]
 async fn e1_a_missing_file_is_not_found() {
     let error =
         Bench::new().fail("read_file", json!({"path": "no/such"}), ErrorClass::NotFound).await;

@@ -6,7 +6,7 @@ use pe_model::{ErrorClass, Outcome, ToolError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::http_server::{Answer, Server, response};
+use crate::http_server::{Answer, Server, response, self_signed};
 use crate::support::{Bench, says};
 
 fn bench() -> Bench {
@@ -326,4 +326,13 @@ async fn a_failed_tls_handshake_sends_nothing() {
     let error = bench().fail("http_request", arguments, ErrorClass::Network).await;
     assert_eq!(error.outcome, Outcome::Known, "{error}");
     assert!(!server.requests().iter().any(|request| request.contains("s3cret")));
+}
+
+#[tokio::test]
+async fn a_certificate_nobody_vouches_for_is_refused_for_good() {
+    let url = format!("https://{}/", self_signed().await);
+    let arguments = json!({"url": url, "method": "POST"});
+    let error = bench().fail("http_request", arguments, ErrorClass::Network).await;
+    assert_eq!((error.outcome, error.is_retryable()), (Outcome::Known, false), "{error}");
+    says(&error, &["certificate"]);
 }
