@@ -165,3 +165,34 @@ async fn a_closure_is_a_tool() {
     assert!(tool.call(call(json!({}), 10)).await.is_err());
     assert_eq!(tool.effect(&Default::default()), Effect::Pure);
 }
+
+/// The examples of the user's page are steps: their tools and parameters exist.
+#[test]
+fn documented_examples_fit_the_schemas() {
+    let page = include_str!("../../../../docs/tools.md");
+    let bench = Bench::new();
+    let mut names = Vec::new();
+    for block in page.split("```json\n").skip(1) {
+        let (text, _) = block.split_once("```").unwrap();
+        let steps: Vec<Value> = serde_json::from_str(&format!("[{text}]")).unwrap();
+        for step in steps {
+            let name = step["tool"].as_str().unwrap().to_owned();
+            let Some(tool) = bench.tools.get(&name) else {
+                assert!(name == "http_request" && !cfg!(feature = "http"), "{name}");
+                continue;
+            };
+            let schema = jsonschema::draft202012::new(&tool.spec().parameters).unwrap();
+            let errors: Vec<String> = schema
+                .iter_errors(&step["parameters"])
+                .map(|error| error.to_string())
+                // What a whole template becomes is known at run time only.
+                .filter(|error| !error.contains("{{"))
+                .collect();
+            assert!(errors.is_empty(), "{step}: {errors:?}");
+            names.push(name);
+        }
+    }
+    for tool in bench.tools.iter() {
+        assert!(names.contains(&tool.spec().name), "no example of {}", tool.spec().name);
+    }
+}
