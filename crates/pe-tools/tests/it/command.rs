@@ -181,3 +181,17 @@ async fn many_run_at_the_same_time() {
         assert_eq!(call.await.unwrap()["stdout"], format!("{number}\n"));
     }
 }
+
+#[test]
+fn a_runtime_without_io_is_an_error_and_harms_no_other() {
+    let bench = Bench::new();
+    let run = |io: bool| {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = if io { runtime.enable_all().build() } else { runtime.build() };
+        runtime.unwrap().block_on(bench.try_call("run_command", json!({"argv": ["true"]})))
+    };
+    let error = run(false).unwrap_err();
+    assert_eq!(error.class, ErrorClass::Internal);
+    says(&error, &["`true`", "is its IO enabled?"]);
+    assert_eq!(run(true).unwrap()["code"], 0);
+}
