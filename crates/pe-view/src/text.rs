@@ -1,0 +1,110 @@
+//! The text form: the design's, character by character.
+//!
+//! One line a step, whatever its texts hold. `(after: …)` lists the declared dependencies,
+//! and the last line ends with a newline. The form has no colour and no width.
+
+use pe_model::PlanStep;
+
+use crate::label::{action, fold, glyph, tool};
+use crate::view::PlanView;
+
+/// Renders a plan as indented lines for people.
+///
+/// ```text
+/// Plan: Research quantum computing
+/// Status: created
+/// Steps:
+///   → [step_1] Search web (search)
+///   ○ [step_2] Analyze results (analyze) (after: step_1)
+///
+/// Progress: 0.0%
+/// ```
+///
+/// Where a step has no action, its tool's name stands there. A failed step that another
+/// one stands in for keeps `✗` and ends with `(recovered by: …)`.
+pub fn text(view: &PlanView<'_>) -> String {
+    let plan = view.plan;
+    let goal = match fold(&plan.goal) {
+        goal if goal.is_empty() => "(no goal)".to_owned(),
+        goal => goal,
+    };
+    let mut out = format!("Plan: {goal}\nStatus: {}\nSteps:\n", plan.status);
+    for (step, status) in plan.steps.iter().zip(view.statuses()) {
+        out += &format!("  {} ", glyph(status));
+        push_step(&mut out, step);
+        out.push('\n');
+    }
+    out += &format!("\nProgress: {:.1}%\n", plan.progress());
+    out
+}
+
+fn push_step(out: &mut String, step: &PlanStep) {
+    *out += &format!("[{}] {} ({})", fold(step.step_id.as_str()), action(step), tool(step));
+    for (place, id) in step.dependencies.iter().enumerate() {
+        *out += if place == 0 { " (after: " } else { ", " };
+        *out += &fold(id.as_str());
+    }
+    if !step.dependencies.is_empty() {
+        out.push(')');
+    }
+    if let Some(by) = step.recovered_by.as_ref().filter(|_| step.is_recovered()) {
+        *out += &format!(" (recovered by: {})", fold(by.as_str()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pe_model::{Plan, PlanStatus, StepStatus};
+
+    use super::*;
+
+    fn line(step: PlanStep) -> String {
+        let plan = Plan { status: PlanStatus::Failed, steps: vec![step], ..Plan::default() };
+        let text = text(&PlanView::new(&plan));
+        assert_eq!(text.lines().count(), 6, "{text}");
+        text.lines().nth(3).unwrap().to_owned()
+    }
+
+    #[test]
+    fn s1_after_is_shown_only_with_dependencies() {
+        let mut step = PlanStep { action: "Look".to_owned(), ..PlanStep::new("a", "search") };
+        assert_eq!(line(step.clone()), "  ○ [a] Look (search)");
+        step.dependencies = vec!["b".into()];
+        assert_eq!(line(step.clone()), "  ○ [a] Look (search) (after: b)");
+        step.dependencies.push("c".into());
+        assert_eq!(line(step), "  ○ [a] Look (search) (after: b, c)");
+    }
+
+    #[test]
+    fn a_blank_action_falls_back_to_the_tool() {
+        assert_eq!(line(PlanStep::new("a", "search")), "  ○ [a] search (search)");
+        assert_eq!(line(PlanStep::new("a", " ")), "  ○ [a] no action (no tool)");
+    }
+
+    #[test]
+    fn a_recovered_step_names_its_stand_in() {
+        let step = PlanStep {
+            status: StepStatus::Failed,
+            recovered_by: Some("spare".into()),
+            ..PlanStep::new("a", "search")
+        };
+        assert_eq!(line(step.clone()), "  ✗ [a] search (search) (recovered by: spare)");
+        let pending = PlanStep { status: StepStatus::Pending, ..step };
+        assert_eq!(line(pending), "  ○ [a] search (search)");
+    }
+
+    #[test]
+    fn hostile_text_keeps_the_form() {
+        let step = PlanStep {
+            action: "one\n  ✓ [fake] line (x)\r\u{1b}[2J".to_owned(),
+            dependencies: vec!["b\nc".into()],
+            ..PlanStep::new("a\n", "se\u{2028}arch")
+        };
+        assert_eq!(line(step), "  ○ [a] one ✓ [fake] line (x) [2J (se arch) (after: b c)");
+        let plan = Plan { goal: "\n".to_owned(), ..Plan::default() };
+        assert_eq!(
+            text(&PlanView::new(&plan)),
+            "Plan: (no goal)\nStatus: created\nSteps:\n\nProgress: 0.0%\n"
+        );
+    }
+}

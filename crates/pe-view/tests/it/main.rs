@@ -1,0 +1,21 @@
+//! The one integration binary of pe-view: what other crates see.
+
+mod hostile;
+mod rendering;
+
+use pe_model::{Format, Plan, PlanFile, RunReport};
+
+/// The plan in `tests/data/<name>.json`.
+fn plan(name: &str) -> Plan {
+    PlanFile::parse(data(name).as_bytes(), Format::Json).unwrap().plan
+}
+
+/// The run in `tests/data/<name>.json`.
+fn run(name: &str) -> RunReport {
+    serde_json::from_str(&data(name)).unwrap()
+}
+
+fn data(name: &str) -> String {
+    let path = format!("{}/tests/data/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).unwrap()
+}
