@@ -57,6 +57,16 @@ pub(crate) enum Node {
     Missing(usize),
 }
 
+impl Node {
+    /// The step's place, if there is such a step.
+    pub(crate) fn step(self) -> Option<usize> {
+        match self {
+            Self::Step(place) => Some(place),
+            Self::Missing(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) from: Node,

@@ -45,8 +45,15 @@ mod drawing;
 mod dot;
 mod mermaid;
 
+mod diff;
+mod review;
+mod score;
+
+pub use diff::{BetterPlan, Change, DiffEdge, ModifiedStep, PlanDiff, diff, diff_views};
 pub use dot::dot;
 pub use label::glyph;
 pub use mermaid::mermaid;
+pub use review::diff_text;
+pub use score::ScorePart;
 pub use text::text;
 pub use view::{EdgeKind, PlanView, ViewEdge, executed};

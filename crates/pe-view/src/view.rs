@@ -102,9 +102,8 @@ impl<'a> PlanView<'a> {
                 StepStatus::Failed => !hopeful.contains(&from.step_id),
                 _ => false,
             };
-            if !done && !(over && edge.kind == EdgeKind::Ordering) {
-                blocked[edge.to] = true;
-            }
+            let met = done || (over && edge.kind == EdgeKind::Ordering);
+            blocked[edge.to] |= !met;
         }
         blocked
     }
