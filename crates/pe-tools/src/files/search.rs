@@ -47,6 +47,7 @@ struct Arguments {
     ignore_case: Option<bool>,
     #[serde(default, deserialize_with = "arguments::whole_or_none")]
     max_matches: Option<u64>,
+    count_only: Option<bool>,
 }
 
 impl SearchFiles {
@@ -105,6 +106,11 @@ fn parameters() -> Value {
                 "type": ["integer", "null"],
                 "minimum": 0,
                 "description": "Stop after this many matching lines. Default 1000."
+            },
+            "count_only": {
+                "type": ["boolean", "null"],
+                "description": "Count every matching line and list none; `max_matches` does \
+                                not apply. Default false."
             }
         }
     })
@@ -139,7 +145,10 @@ fn output() -> Value {
                     }
                 }
             },
-            "count": {"type": "integer", "description": "How many matches are listed."},
+            "count": {
+                "type": "integer",
+                "description": "How many matches are listed, or were counted."
+            },
             "files": {
                 "type": "array",
                 "items": {"type": "string"},
@@ -185,6 +194,8 @@ fn search(
         most: arguments.max_matches.unwrap_or(DEFAULT_MAX_MATCHES),
         room: limit.saturating_sub(bound::json_bytes(&frame) + 20),
         matches: Vec::new(),
+        count_only: arguments.count_only == Some(true),
+        counted: 0,
         files: Vec::new(),
         truncated: cut,
     };
@@ -198,8 +209,7 @@ fn search(
             break;
         }
     }
-    let Matches { matches, files, truncated, .. } = found;
-    let count = matches.len();
+    let Matches { matches, counted: count, files, truncated, .. } = found;
     Ok(json!({ "matches": matches, "count": count, "files": files, "truncated": truncated }))
 }
 
@@ -236,6 +246,8 @@ struct Matches {
     /// How many bytes of JSON may still be added.
     room: usize,
     matches: Vec<Value>,
+    count_only: bool,
+    counted: u64,
     files: Vec<String>,
     truncated: bool,
 }
@@ -265,13 +277,31 @@ impl Matches {
                 }
             }
             if let Some(range) = self.regex.find(&line).map(|found| found.range())
-                && !self.add_match(path, number, &line, range.start)
+                && !self.count_or_add(path, number, &line, range.start)
             {
                 self.truncated = true;
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Takes a matching line; false when there is no room for it.
+    fn count_or_add(&mut self, path: &str, number: u64, line: &[u8], start: usize) -> bool {
+        if !self.count_only {
+            return self.add_match(path, number, line, start);
+        }
+        self.counted += 1;
+        if self.files.last().is_none_or(|last| last != path) {
+            let bytes = bound::json_bytes(path) + 1;
+            if bytes > self.room {
+                self.truncated = true;
+            } else {
+                self.room -= bytes;
+                self.files.push(path.to_owned());
+            }
+        }
+        true
     }
 
     fn add_match(&mut self, path: &str, number: u64, line: &[u8], start: usize) -> bool {
@@ -289,6 +319,7 @@ impl Matches {
             return false;
         }
         self.room -= bytes;
+        self.counted += 1;
         self.matches.push(entry);
         if new_file {
             self.files.push(path.to_owned());

@@ -97,3 +97,17 @@ async fn bad_and_huge_expressions_are_refused() {
     }
     bench.fail("search_files", json!({"pattern": "a", "path": "zz"}), ErrorClass::NotFound).await;
 }
+
+#[tokio::test]
+async fn counting_lists_no_match_and_does_not_stop() {
+    let bench = Bench::new();
+    bench.file("a.txt", "hit\n".repeat(1_500));
+    bench.file("b.txt", "hit\nmiss\nhit");
+    let counted = bench
+        .call("search_files", json!({"pattern": "hit", "count_only": true, "max_matches": 1}))
+        .await;
+    assert_eq!(
+        counted,
+        json!({"matches": [], "count": 1_502, "files": ["a.txt", "b.txt"], "truncated": false})
+    );
+}
