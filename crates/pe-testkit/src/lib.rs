@@ -1,1 +1,41 @@
-//! Scripted tools, plan generators and naive models for tests.
+//! Plans for tests: written by hand in a line, drawn by chance, or read from real programs.
+//!
+//! A dev-dependency only, used from `tests/it`; nothing here is ever part of a program.
+//!
+//! - [`plan()`], [`step()`] and their methods write a small plan in a few words.
+//! - [`arbitrary_plan`] draws valid plans with everything that plans may hold, and
+//!   [`arbitrary_plan_with`] leaves out what a test cannot bear.
+//! - [`catalog_of`] knows the tools of a plan by name, and [`valid`] checks a plan that must
+//!   be valid.
+//! - [`shared_plans`] and [`shared_truth`] read the shared data sets, where they are present.
+//! - [`naive`] says what a plan's edges mean, as the design words it, at a cost of n²: what
+//!   the fast graph is held against.
+//!
+//! ```
+//! use pe_testkit::{catalog_of, plan, step, valid};
+//!
+//! let plan = plan([
+//!     step("a"),
+//!     step("b").tool("fetch").after(["a"]),
+//!     step("c").parameter("text", "{{ results.b.body }}"),
+//!     step("d").instead_of("b"),
+//! ]);
+//! let valid = valid(&plan);
+//! assert_eq!(valid.graph().triggers(2), [1]);
+//! assert_eq!(valid.graph().fallbacks(1), [3]);
+//! assert_eq!(catalog_of(&plan).names().collect::<Vec<_>>(), ["echo", "fetch"]);
+//! ```
+//!
+//! What is deliberately absent so far: scripted tools and models, and a test clock.
+
+mod builder;
+mod catalog;
+
+mod arbitrary;
+pub mod naive;
+mod shared;
+
+pub use arbitrary::{Ingredients, arbitrary_plan, arbitrary_plan_with};
+pub use builder::{StepBuilder, plan, step};
+pub use catalog::{catalog_of, valid};
+pub use shared::{SHARED_SETS, shared_plans, shared_truth};

@@ -14,6 +14,7 @@ use daggy::{Dag, petgraph};
 mod barrier;
 mod build;
 mod cycle;
+mod readers;
 
 pub(crate) use build::{Needs, NoGraph, build};
 pub(crate) use cycle::Circles;

@@ -1,27 +1,41 @@
 //! Expressions and templates: syntax, what they read, and the edges that this implies.
 
-use std::collections::HashMap;
-
-use pe_expr::{Expr, ExprError, MapScope, ParameterTemplate, References, Root, Segment};
-use pe_model::{Catalog, Plan, PlanStep, StepId, StepType, nearest};
+use pe_expr::{Expr, ExprError, MapScope, References, Root, Segment, StepReference};
+use pe_model::{PlanStep, StepType, nearest};
 use serde_json::Value;
 
 use super::dependencies::depend;
-use super::{Checker, near_step};
+use super::fields::is_blank;
+use super::parameters::{Parsed, texts};
+use super::{Checker, Facts};
 use crate::Code;
 use crate::compile::Expressions;
 use crate::graph::Needs;
 
-/// What every expression may read besides `results` and `steps`.
-const EVERYWHERE: [&str; 2] = ["context", "goal"];
+/// What `steps.<id>` holds.
+const STATE: [&str; 6] =
+    ["status", "output", "error", "attempts", "execution_time_ms", "iterations"];
+
+/// What an expression may read besides `results` and `steps`, by the place where it stands.
+fn names(step: &PlanStep, field: &str) -> &'static [&'static str] {
+    let over = step.loop_over.is_some();
+    match (field, step.step_type == StepType::Loop) {
+        ("condition" | "loop_over", _) => &["context", "goal"],
+        ("loop_until", _) => &["context", "goal", "result", "iteration"],
+        ("expect", false) => &["context", "goal", "result"],
+        ("expect", true) if over => &["context", "goal", "index", "iteration", "result", "item"],
+        ("expect", true) => &["context", "goal", "index", "iteration", "result"],
+        (_, false) => &["context", "goal"],
+        (_, true) if over => &["context", "goal", "index", "iteration", "item"],
+        (_, true) => &["context", "goal", "index", "iteration"],
+    }
+}
 
 /// The step whose expressions are being read.
 struct Reader<'a> {
     place: usize,
     step: &'a PlanStep,
-    plan: &'a Plan,
-    index: &'a HashMap<StepId, usize>,
-    catalog: &'a Catalog,
+    facts: &'a Facts<'a>,
     need: &'a mut Needs,
 }
 
@@ -30,55 +44,63 @@ impl Checker {
     pub(super) fn expressions(
         &mut self,
         place: usize,
-        step: &PlanStep,
-        plan: &Plan,
-        index: &HashMap<StepId, usize>,
-        catalog: &Catalog,
+        facts: &Facts<'_>,
+        parameters: Parsed,
         need: &mut Needs,
     ) -> Option<Expressions> {
-        let is_loop = step.step_type == StepType::Loop;
-        let mut names: Vec<&str> = EVERYWHERE.to_vec();
-        if is_loop {
-            names.extend(["index", "iteration"]);
-        }
-        if is_loop && step.loop_over.is_some() {
-            names.push("item");
-        }
-        let with_result: Vec<&str> = names.iter().copied().chain(["result"]).collect();
-        let until = [&EVERYWHERE[..], &["result", "iteration"]].concat();
-
-        let mut reader = Reader { place, step, plan, index, catalog, need };
-        let before = self.found.len();
+        let step = &facts.plan.steps[place];
+        let mut reader = Reader { place, step, facts, need };
+        let mut sound = true;
+        // A blank condition is a missing one, which is told already.
+        let condition = Some(&step.condition).filter(|condition| !is_blank(condition));
         let fields = [
-            ("condition", &step.condition, &EVERYWHERE[..]),
-            ("loop_over", &step.loop_over, &EVERYWHERE[..]),
-            ("loop_until", &step.loop_until, &until[..]),
-            ("expect", &step.expect, &with_result[..]),
+            ("condition", condition.unwrap_or(&None)),
+            ("loop_over", &step.loop_over),
+            ("loop_until", &step.loop_until),
+            ("expect", &step.expect),
         ];
-        let [condition, loop_over, loop_until, expect] = fields.map(|(field, text, names)| {
+        let [condition, loop_over, loop_until, expect] = fields.map(|(field, text)| {
             let text = text.as_deref()?;
             match Expr::parse(text) {
                 Ok(expr) => {
-                    self.references(&mut reader, field, expr.references(), names);
+                    let names = names(step, field);
+                    self.references(&mut reader, field, text, expr.references(), names);
                     Some(expr)
                 }
                 Err(error) => {
+                    sound = false;
                     self.bad_expression(&reader, field, text, &error);
                     None
                 }
             }
         });
-        let parameters = match ParameterTemplate::parse(&Value::Object(step.parameters.clone())) {
+        let names = names(step, "parameters");
+        let parameters = match parameters {
             Ok(parameters) => {
                 for (pointer, template) in parameters.templates() {
-                    let field = format!("parameters{pointer}");
-                    self.references(&mut reader, &field, template.references(), &names);
+                    let (field, text) = (format!("parameters{pointer}"), template.source());
+                    self.references(&mut reader, &field, text, template.references(), names);
                 }
                 Some(parameters)
             }
-            Err(error) => {
-                let field = format!("parameters{}", error.pointer);
-                self.bad_expression(&reader, &field, "", &error.error);
+            Err(first) => {
+                let before = self.found.len();
+                for (pointer, template) in texts(&step.parameters) {
+                    let field = format!("parameters{pointer}");
+                    match template {
+                        Ok(template) => {
+                            let (text, references) = (template.source(), template.references());
+                            self.references(&mut reader, &field, text, references, names);
+                        }
+                        Err(error) => self.bad_expression(&reader, &field, "", &error),
+                    }
+                }
+                let told = self.found[before..].iter();
+                if !told.clone().any(|found| found.finding.code == Code::BadExpression) {
+                    // A bound on the tree as a whole, which no string breaks alone.
+                    let field = format!("parameters{}", first.pointer);
+                    self.bad_expression(&reader, &field, "", &first.error);
+                }
                 None
             }
         };
@@ -87,7 +109,6 @@ impl Checker {
         {
             self.never_true(&reader, condition);
         }
-        let sound = self.found[before..].iter().all(|(_, f)| f.code != Code::BadExpression);
         let parameters = parameters.filter(|_| sound)?;
         Some(Expressions { parameters, condition, expect, loop_over, loop_until })
     }
@@ -100,59 +121,100 @@ impl Checker {
             finding.suggestion =
                 Some(format!("remove the braces: `{field}` is an expression already"));
         }
+        self.inside(error.text(), error.span().start);
     }
 
     fn references(
         &mut self,
         reader: &mut Reader<'_>,
         field: &str,
+        text: &str,
         references: &References,
-        names: &[&str],
+        names: &'static [&'static str],
     ) {
         let own = &reader.step.step_id;
         let at = (reader.place, own);
         if !references.whole.is_empty() {
             reader.need.reads_whole = true;
         }
-        for (name, _) in
+        for (name, span) in
             references.variables.iter().filter(|(name, _)| !names.contains(&name.as_str()))
         {
             let message =
                 format!("`{field}` of step `{own}` reads `{name}`, which has no meaning there");
+            let known = names.iter().copied().chain(["results", "steps"]);
+            let step = reader.facts.place(name).map(|_| {
+                format!("a step's output is `results.{name}`, and its state `steps.{name}`")
+            });
             self.at_step(Code::UnknownVariable, at, field, message).suggestion =
-                nearest(name, names.iter().copied().chain(["results", "steps"]))
-                    .map(|near| format!("did you mean `{near}`?"));
+                step.or_else(|| nearest(name, known).map(|near| format!("did you mean `{near}`?")));
+            self.inside(text, span.start);
         }
         for reference in &references.steps {
-            let read = reference.step.as_str();
-            if read == own.as_str() {
-                let message = format!("`{field}` of step `{own}` reads the step's own outcome");
-                self.at_step(Code::SelfReference, at, field, message).suggestion =
-                    Some("in `expect` and `loop_until` the outcome is `result`".to_owned());
-                continue;
+            let before = self.found.len();
+            self.reference(reader, field, reference);
+            if self.found.len() > before {
+                self.inside(text, reference.span.start);
             }
-            let Some(&on) = reader.index.get(read) else {
-                let message = format!(
-                    "`{field}` of step `{own}` reads step `{read}`, which this plan does not define"
-                );
-                self.at_step(Code::UnknownReference, at, field, message).suggestion =
-                    near_step(read, reader.index, own);
-                continue;
-            };
-            if reference.root == Root::Results && !reference.guarded {
-                depend(reader.need, on as u32);
-                self.output_path(reader, field, on, &reference.path);
-            } else if reader.need.fallback_for != Some(on as u32) {
-                reader.need.ordering.push(on as u32);
-            }
+        }
+    }
+
+    fn reference(&mut self, reader: &mut Reader<'_>, field: &str, reference: &StepReference) {
+        let own = &reader.step.step_id;
+        let at = (reader.place, own);
+        let read = reference.step.as_str();
+        if read == own.as_str() {
+            let message = format!("`{field}` of step `{own}` reads the step's own outcome");
+            self.at_step(Code::SelfReference, at, field, message).suggestion =
+                Some("in `expect` and `loop_until` the outcome is `result`".to_owned());
+            return;
+        }
+        let Some(on) = reader.facts.place(read) else {
+            let suggestion = reader.facts.near_step(self, read, own);
+            let message = format!(
+                "`{field}` of step `{own}` reads step `{read}`, which this plan does not define"
+            );
+            self.at_step(Code::UnknownReference, at, field, message).suggestion = suggestion;
+            return;
+        };
+        if reference.root == Root::Results && !reference.guarded {
+            depend(reader.facts, reader.need, reader.place, on);
+        } else if !reader.facts.stands_in_for(reader.place, on) {
+            reader.need.ordering.push(on as u32);
+        }
+        if reference.guarded {
+            return;
+        }
+        match reference.root {
+            Root::Results => self.output_path(reader, field, on, &reference.path),
+            Root::Steps => self.state_path(reader, field, &reference.path),
+        }
+    }
+
+    /// Holds a path into a step's state against what states hold.
+    fn state_path(&mut self, reader: &Reader<'_>, field: &str, path: &[Segment]) {
+        if let Some(Segment::Key(key)) = path.first()
+            && !STATE.contains(&key.as_str())
+        {
+            let own = &reader.step.step_id;
+            let message = format!(
+                "`{field}` of step `{own}` reads `{key}` of a step's state, which has only {}",
+                STATE.join(", ")
+            );
+            self.at_step(Code::UnknownOutput, (reader.place, own), field, message).suggestion =
+                match key.as_str() {
+                    "result" | "results" | "data" => Some("did you mean `output`?".to_owned()),
+                    _ => nearest(key, STATE).map(|near| format!("did you mean `{near}`?")),
+                };
         }
     }
 
     /// Holds a path into an output against what the producing tool says that it returns.
     fn output_path(&mut self, reader: &Reader<'_>, field: &str, on: usize, path: &[Segment]) {
-        let producer = &reader.plan.steps[on];
+        let producer = &reader.facts.plan.steps[on];
         let makes_list = producer.step_type == StepType::Loop && producer.loop_over.is_some();
-        let Some(spec) = reader.catalog.get(&producer.tool).filter(|_| !makes_list) else { return };
+        let spec = reader.facts.catalog.get(&producer.tool).filter(|_| !makes_list);
+        let Some(spec) = spec else { return };
         let mut schema = &spec.output;
         for segment in path {
             let Segment::Key(key) = segment else { return };
@@ -168,10 +230,7 @@ impl Checker {
                     .iter()
                     .any(|word| schema.get(word).is_some());
             // A fallback may be another tool, with another output.
-            let replaceable = || {
-                reader.plan.steps.iter().any(|s| s.fallback_for.as_ref() == Some(&producer.step_id))
-            };
-            if says_more || replaceable() {
+            if says_more || reader.facts.has_fallback(on) {
                 return;
             }
             let own = &reader.step.step_id;
@@ -179,9 +238,10 @@ impl Checker {
                 "`{field}` of step `{own}` reads `{key}`, which tool `{}` does not return",
                 producer.tool
             );
+            let suggestion =
+                self.near(key, properties.len(), properties.keys().map(String::as_str));
             self.at_step(Code::UnknownOutput, (reader.place, own), field, message).suggestion =
-                nearest(key, properties.keys().map(String::as_str))
-                    .map(|near| format!("did you mean `{near}`?"));
+                suggestion;
             return;
         }
     }
@@ -193,7 +253,8 @@ impl Checker {
         {
             let id = &reader.step.step_id;
             let message = format!("step `{id}` never runs: its condition is always false");
-            self.at_step(Code::Unreachable, (reader.place, id), "condition", message);
+            self.at_step(Code::Unreachable, (reader.place, id), "condition", message).suggestion =
+                Some("remove the step, or mend its condition".to_owned());
         }
     }
 }

@@ -4,6 +4,7 @@ use pe_model::{PlanStep, StepType};
 
 use super::Checker;
 use crate::Code;
+use crate::finding::Harm;
 
 const MOST_ITERATIONS: i64 = 10_000;
 
@@ -73,29 +74,32 @@ impl Checker {
 
     fn ranges(&mut self, place: usize, step: &PlanStep) {
         let id = &step.step_id;
-        let mut outside = |field: &str, found: String, allowed: String| {
+        let mut outside = |field: &str, found: String, allowed: String, harm| {
             let message = format!("`{field}` of step `{id}` is {found}; allowed is {allowed}");
             self.at_step(Code::OutOfRange, (place, id), field, message);
+            self.with_harm(harm);
         };
-        let mut range = |field: &str, found: Option<i64>, low: i64, high: i64| {
+        let mut range = |field: &str, found: Option<i64>, low: i64, high: i64, harm| {
             if let Some(found) = found.filter(|found| !(low..=high).contains(found)) {
-                outside(field, found.to_string(), format!("{low} to {high}"));
+                outside(field, found.to_string(), format!("{low} to {high}"), harm);
             }
         };
-        range("complexity", Some(step.complexity), 1, 5);
-        range("loop_count", step.loop_count, 1, MOST_ITERATIONS);
-        range("loop_parallelism", step.loop_parallelism, 1, MOST_ITERATIONS);
+        // A plan can run with any complexity and any jitter, only not as well as it might.
+        range("complexity", Some(step.complexity), 1, 5, Harm::Unsound);
+        range("loop_count", step.loop_count, 1, MOST_ITERATIONS, Harm::Impossible);
+        range("loop_parallelism", step.loop_parallelism, 1, MOST_ITERATIONS, Harm::Impossible);
         if step.timeout_ms == Some(0) {
-            outside("timeout_ms", "0".to_owned(), "at least 1".to_owned());
+            outside("timeout_ms", "0".to_owned(), "at least 1".to_owned(), Harm::Impossible);
         }
         if let Some(retry) = &step.retry
             && !(0.0..=1.0).contains(&retry.jitter)
         {
-            outside("retry/jitter", retry.jitter.to_string(), "0.0 to 1.0".to_owned());
+            let found = retry.jitter.to_string();
+            outside("retry/jitter", found, "0.0 to 1.0".to_owned(), Harm::Unsound);
         }
     }
 }
 
-fn is_blank(text: &Option<String>) -> bool {
+pub(super) fn is_blank(text: &Option<String>) -> bool {
     text.as_ref().is_none_or(|text| text.trim().is_empty())
 }

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
-use pe_model::{Catalog, PlanStep, ToolSpec, nearest};
+use jsonschema::{ValidationError, Validator};
+use pe_expr::Template;
+use pe_model::{Catalog, PlanStep, ToolSpec};
 use serde_json::Value;
 
 use super::Checker;
+use super::parameters::{Text, escape};
 use crate::Code;
 use crate::compile::Expressions;
 use crate::finding::Harm;
@@ -16,11 +18,13 @@ use crate::finding::Harm;
 pub(super) struct ToolChecks<'c> {
     catalog: &'c Catalog,
     validators: HashMap<&'c str, Option<Validator>>,
+    /// Suggestions for tools that do not exist.
+    missing: HashMap<String, Option<String>>,
 }
 
 impl<'c> ToolChecks<'c> {
     pub(super) fn new(catalog: &'c Catalog) -> Self {
-        Self { catalog, validators: HashMap::new() }
+        Self { catalog, validators: HashMap::new(), missing: HashMap::new() }
     }
 
     pub(super) fn check(
@@ -45,20 +49,26 @@ impl<'c> ToolChecks<'c> {
         }
     }
 
-    fn missing(&self, checker: &mut Checker, place: usize, step: &PlanStep) {
+    fn missing(&mut self, checker: &mut Checker, place: usize, step: &PlanStep) {
         let at = (place, &step.step_id);
         if step.tool.trim().is_empty() {
             let message = format!("step `{}` names no tool", step.step_id);
-            checker.at_step(Code::MissingTool, at, "tool", message);
+            checker.at_step(Code::MissingTool, at, "tool", message).suggestion =
+                Some("set `tool`".to_owned());
             return;
         }
+        let suggestion = match self.missing.get(&step.tool) {
+            Some(suggestion) => suggestion.clone(),
+            None => {
+                let near = checker.near(&step.tool, self.catalog.len(), self.catalog.names());
+                checker.report.missing_tools.push(step.tool.clone());
+                self.missing.insert(step.tool.clone(), near.clone());
+                near
+            }
+        };
         let message =
             format!("step `{}` calls tool `{}`, which does not exist", step.step_id, step.tool);
-        checker.at_step(Code::MissingTool, at, "tool", message).suggestion =
-            nearest(&step.tool, self.catalog.names()).map(|near| format!("did you mean `{near}`?"));
-        if !checker.report.missing_tools.contains(&step.tool) {
-            checker.report.missing_tools.push(step.tool.clone());
-        }
+        checker.at_step(Code::MissingTool, at, "tool", message).suggestion = suggestion;
     }
 }
 
@@ -105,16 +115,15 @@ fn unknown(checker: &mut Checker, place: usize, step: &PlanStep, spec: &ToolSpec
     let properties = schema.get("properties").and_then(Value::as_object);
     let Some(known) = properties.filter(|_| !says_more) else { return };
     for name in step.parameters.keys().filter(|name| !known.contains_key(*name)) {
-        let field = format!("parameters/{}", name.replace('~', "~0").replace('/', "~1"));
+        let field = format!("parameters/{}", escape(name));
         let message = format!("tool `{}` has no parameter `{name}`", step.tool);
-        let strictness = checker.strictness;
-        let finding =
-            checker.at_step(Code::UnknownParameter, (place, &step.step_id), &field, message);
+        let near = checker.near(name, known.len(), known.keys().map(String::as_str));
+        checker
+            .at_step(Code::UnknownParameter, (place, &step.step_id), &field, message)
+            .suggestion = near;
         if closed {
-            finding.severity = Harm::Unsound.severity(strictness);
+            checker.with_harm(Harm::Unsound);
         }
-        finding.suggestion = nearest(name, known.keys().map(String::as_str))
-            .map(|near| format!("did you mean `{near}`?"));
     }
 }
 
@@ -126,12 +135,19 @@ fn values(
     validator: &Validator,
     expressions: Option<&Expressions>,
 ) {
-    let templates: Vec<(&str, bool)> = expressions.map_or_else(Vec::new, |expressions| {
-        let templates = expressions.parameters.templates();
-        templates.map(|(pointer, template)| (pointer, template.is_whole())).collect()
-    });
-    let parameters = Value::Object(step.parameters.clone());
-    for error in validator.iter_errors(&parameters) {
+    // After a fault in one string the others are looked at as they are written.
+    let copy;
+    let (parameters, templates) = match expressions {
+        Some(Expressions { parameters, .. }) => {
+            (parameters.source(), parameters.templates().map(of_template).collect())
+        }
+        None => {
+            copy = Value::Object(step.parameters.clone());
+            let texts = super::parameters::texts(&step.parameters);
+            (&copy, texts.into_iter().map(of_text).collect::<Vec<_>>())
+        }
+    };
+    for error in validator.iter_errors(parameters) {
         let pointer = error.instance_path().as_str().to_owned();
         let told = pointer.is_empty()
             && matches!(
@@ -139,36 +155,71 @@ fn values(
                 ValidationErrorKind::Required { .. }
                     | ValidationErrorKind::AdditionalProperties { .. }
             );
-        if told || depends_on_template(&pointer, error.kind(), &templates) {
+        if told || depends_on_template(&pointer, &error, &templates) {
             continue;
         }
-        let message = format!("`parameters{pointer}` of step `{}`: {error}", step.step_id);
         let field = format!("parameters{pointer}");
+        let message = format!("`{field}` of step `{}`: {}", step.step_id, shortened(&error));
         checker.at_step(Code::ParameterMismatch, (place, &step.step_id), &field, message);
     }
+}
+
+/// A string with an expression in it, and whether it is nothing else: then it may become
+/// any value.
+type Templated = (String, bool);
+
+fn of_template((pointer, template): (&str, &Template)) -> Templated {
+    (pointer.to_owned(), template.is_whole())
+}
+
+fn of_text((pointer, template): Text) -> Templated {
+    (pointer, template.map_or(true, |template| template.is_whole()))
 }
 
 /// Whether an error may go away once the templates at or below its place are rendered.
 fn depends_on_template(
     pointer: &str,
-    kind: &ValidationErrorKind,
-    templates: &[(&str, bool)],
+    error: &ValidationError<'_>,
+    templates: &[Templated],
 ) -> bool {
     use ValidationErrorKind as Kind;
+    // Which branch of a conditional schema holds may hang on any of the values.
+    let schema = error.schema_path().as_str();
+    let in_branch =
+        ["/then", "/else", "/dependentSchemas"].iter().any(|word| schema.contains(word));
     templates.iter().any(|(place, whole)| {
+        if in_branch {
+            return true;
+        }
         if *place == pointer {
             // Text with an expression inside stays text, whatever the expression gives.
-            return *whole || !matches!(kind, Kind::Type { .. });
+            return *whole || !matches!(error.kind(), Kind::Type { .. });
         }
         let below = place.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'));
         let whatever_it_is = matches!(
-            kind,
+            error.kind(),
             Kind::Type { .. }
                 | Kind::Required { .. }
                 | Kind::AdditionalProperties { .. }
+                | Kind::PropertyNames { .. }
+                | Kind::MinProperties { .. }
+                | Kind::MaxProperties { .. }
                 | Kind::MinItems { .. }
                 | Kind::MaxItems { .. }
         );
         below && !whatever_it_is
     })
+}
+
+/// A validator's message quotes the value, which may be of any length.
+fn shortened(error: &ValidationError<'_>) -> String {
+    const LONGEST: usize = 200;
+    let message = error.to_string();
+    match message.char_indices().nth(LONGEST) {
+        Some((cut, _)) => {
+            let expected: String = error.masked().to_string().chars().take(LONGEST).collect();
+            format!("{}… ({expected})", &message[..cut])
+        }
+        None => message,
+    }
 }

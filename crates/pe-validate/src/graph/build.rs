@@ -6,6 +6,7 @@ use daggy::petgraph::graph::NodeIndex;
 
 use super::barrier::Barriers;
 use super::cycle::circles;
+use super::readers::read_edges;
 use super::{Circles, EdgeKind, Link, Node, StepGraph, topological_order};
 
 /// What one step waits for, by place in the plan; every place exists and is not its own.
@@ -20,9 +21,6 @@ pub(crate) struct Needs {
     /// The step that this one stands in for.
     pub(crate) fallback_for: Option<u32>,
 }
-
-/// The most node visits that finding the descendants of whole readers may take.
-const DESCENDANT_WORK: usize = 50_000_000;
 
 /// Why there is no graph.
 pub(crate) enum NoGraph {
@@ -76,12 +74,11 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
         }
     }
     let graph = to_graph(&kinds, &edges);
-    if daggy::petgraph::algo::toposort(&graph, None).is_err() {
+    let Ok(order) = daggy::petgraph::algo::toposort(&graph, None) else {
         return Err(NoGraph::Circles(circles(&graph)));
-    }
-    let readers: Vec<usize> = (0..steps).filter(|&step| needs[step].reads_whole).collect();
+    };
     let mut barriers = Barriers::new(steps, kinds.len());
-    let reader_edges = read_edges(&graph, &readers, &settled, &mut barriers)?;
+    let reader_edges = read_edges(&graph, &order, &needs, &settled, &mut barriers)?;
     kinds.extend(std::iter::repeat_n(Node::Barrier, barriers.count()));
     let attach = |node: usize| if node < steps { settled[node] } else { node };
     let barrier_edges = barriers.edges.iter().chain(&reader_edges);
@@ -169,95 +166,4 @@ fn to_graph(kinds: &[Node], edges: &[(usize, usize, EdgeKind)]) -> Graph<Node, E
         graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), kind);
     }
     graph
-}
-
-/// The ordering edges of those who read everything: each waits for every step listed before
-/// it that is not its descendant, readers taken in plan order.
-fn read_edges(
-    graph: &Graph<Node, EdgeKind>,
-    readers: &[usize],
-    settled: &[usize],
-    barriers: &mut Barriers,
-) -> Result<Vec<(usize, usize)>, NoGraph> {
-    // When every edge points forward in the file, nobody has a descendant before itself.
-    let in_order =
-        graph.raw_edges().iter().all(|edge| edge.source().index() < edge.target().index())
-            && graph.node_count() == settled.len();
-    let mut descent = Descent::new(graph, settled);
-    let mut edges = Vec::new();
-    for &reader in readers {
-        let descendants = if in_order { Vec::new() } else { descent.before(reader)? };
-        let mut start = 0;
-        for &end in descendants.iter().chain([&reader]) {
-            edges.extend(barriers.cover(start..end).into_iter().map(|node| (node, reader)));
-            start = end + 1;
-        }
-        if !in_order {
-            descent.readers.push((reader, descendants));
-        }
-    }
-    Ok(edges)
-}
-
-/// Finds descendants, counting the ordering edges that earlier readers have got.
-///
-/// Those edges are never stored: a step has one to every reader after it that it does not
-/// itself descend from.
-struct Descent<'g> {
-    graph: &'g Graph<Node, EdgeKind>,
-    /// The step that a node attaches the waiting of others for, if it does.
-    attached: Vec<Option<usize>>,
-    readers: Vec<(usize, Vec<usize>)>,
-    visited: Vec<usize>,
-    work: usize,
-}
-
-impl<'g> Descent<'g> {
-    fn new(graph: &'g Graph<Node, EdgeKind>, settled: &[usize]) -> Self {
-        let mut attached = vec![None; graph.node_count()];
-        for (step, &node) in settled.iter().enumerate() {
-            attached[node] = Some(step);
-        }
-        let visited = vec![usize::MAX; graph.node_count()];
-        Self { graph, attached, readers: Vec::new(), visited, work: DESCENDANT_WORK }
-    }
-
-    /// The descendants of a reader that are listed before it, ascending.
-    fn before(&mut self, reader: usize) -> Result<Vec<usize>, NoGraph> {
-        let mut found = Vec::new();
-        let mut unreached: Vec<usize> = (0..self.readers.len()).collect();
-        let mut stack = vec![reader];
-        while let Some(node) = stack.pop() {
-            let mut next: Vec<usize> =
-                self.graph.neighbors(NodeIndex::new(node)).map(NodeIndex::index).collect();
-            if let Some(step) = self.attached[node] {
-                self.spend(unreached.len())?;
-                unreached.retain(|&number| {
-                    let (other, descendants) = &self.readers[number];
-                    let reached = *other > step && descendants.binary_search(&step).is_err();
-                    if reached {
-                        next.push(*other);
-                    }
-                    !reached
-                });
-            }
-            self.spend(next.len())?;
-            for node in next {
-                if self.visited[node] != reader {
-                    self.visited[node] = reader;
-                    if node < reader {
-                        found.push(node);
-                    }
-                    stack.push(node);
-                }
-            }
-        }
-        found.sort_unstable();
-        Ok(found)
-    }
-
-    fn spend(&mut self, visits: usize) -> Result<(), NoGraph> {
-        self.work = self.work.checked_sub(visits).ok_or(NoGraph::TooTangled)?;
-        Ok(())
-    }
 }

@@ -26,79 +26,120 @@ const WORK: usize = 5_000_000;
 pub(super) fn circles(graph: &Graph<Node, EdgeKind>) -> Circles {
     let mut found = Circles { circles: Vec::new(), cut: false };
     let mut seen = HashSet::new();
-    let mut work = WORK;
-    let mut component_of = vec![usize::MAX; graph.node_count()];
-    let mut knots = kosaraju_scc(graph);
-    knots.retain(|members| members.len() > 1);
-    for (number, members) in knots.iter().enumerate() {
-        for node in members {
-            component_of[node.index()] = number;
+    let mut search = Search::new(graph);
+    let mut knots: Vec<Vec<NodeIndex>> = kosaraju_scc(graph);
+    knots.retain(|nodes| nodes.len() > 1);
+    let mut members: Vec<NodeIndex> = Vec::new();
+    for (number, nodes) in knots.iter().enumerate() {
+        for node in nodes {
+            search.component_of[node.index()] = number;
         }
     }
-    let mut members: Vec<NodeIndex> =
-        knots.into_iter().flatten().filter(|&node| graph[node] == Node::Step).collect();
-    members.sort_unstable();
-    let mut search = Search { came_from: vec![None; graph.node_count()], touched: Vec::new() };
-    for member in members {
-        if found.circles.len() >= MOST || work == 0 {
-            found.cut = true;
-            break;
+    for nodes in &knots {
+        let mut steps: Vec<NodeIndex> =
+            nodes.iter().copied().filter(|&node| graph[node] == Node::Step).collect();
+        steps.sort_unstable();
+        // A component that is one circle and nothing else needs one search.
+        if search.is_one_circle(nodes) {
+            steps.truncate(1);
         }
-        let Some(circle) = search.shortest(graph, &component_of, member, &mut work) else {
+        members.extend(steps);
+    }
+    members.sort_unstable();
+    for member in members {
+        let Some(circle) = search.shortest(member) else {
             found.cut = true;
             break;
         };
-        let circle = canonical(circle.into_iter().filter(|&n| graph[n] == Node::Step));
-        if seen.insert(circle.clone()) {
-            found.circles.push(circle);
+        let circle = canonical(circle.into_iter().filter(|&node| graph[node] == Node::Step));
+        if !seen.insert(circle.clone()) {
+            continue;
         }
+        if found.circles.len() >= MOST {
+            found.cut = true;
+            break;
+        }
+        found.circles.push(circle);
     }
     found
 }
 
-struct Search {
-    came_from: Vec<Option<NodeIndex>>,
+struct Search<'g> {
+    graph: &'g Graph<Node, EdgeKind>,
+    component_of: Vec<usize>,
+    /// Steps on the way to each node, and the node before it.
+    reached: Vec<Option<(usize, NodeIndex)>>,
     touched: Vec<NodeIndex>,
+    work: usize,
 }
 
-impl Search {
-    /// Breadth first from `start` back to it, inside its component; `None` when out of work.
-    fn shortest(
-        &mut self,
-        graph: &Graph<Node, EdgeKind>,
-        component_of: &[usize],
-        start: NodeIndex,
-        work: &mut usize,
-    ) -> Option<Vec<NodeIndex>> {
-        for node in self.touched.drain(..) {
-            self.came_from[node.index()] = None;
+impl<'g> Search<'g> {
+    fn new(graph: &'g Graph<Node, EdgeKind>) -> Self {
+        let nodes = graph.node_count();
+        Self {
+            graph,
+            component_of: vec![usize::MAX; nodes],
+            reached: vec![None; nodes],
+            touched: Vec::new(),
+            work: WORK,
         }
-        let mut queue = VecDeque::from([start]);
-        while let Some(node) = queue.pop_front() {
-            for next in graph.neighbors(node) {
-                *work = work.checked_sub(1)?;
-                if component_of[next.index()] != component_of[start.index()]
-                    || self.came_from[next.index()].is_some()
-                {
+    }
+
+    fn inside(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> {
+        let component = self.component_of[node.index()];
+        self.graph.neighbors(node).filter(move |next| self.component_of[next.index()] == component)
+    }
+
+    fn is_one_circle(&self, nodes: &[NodeIndex]) -> bool {
+        nodes.iter().all(|&node| {
+            let mut inside = self.inside(node);
+            let first = inside.next();
+            inside.all(|other| Some(other) == first)
+        })
+    }
+
+    /// The way from `start` back to it with the fewest steps; `None` when out of work.
+    ///
+    /// Nodes that are no steps cost nothing, so they are taken from the front of the queue.
+    fn shortest(&mut self, start: NodeIndex) -> Option<Vec<NodeIndex>> {
+        for node in self.touched.drain(..) {
+            self.reached[node.index()] = None;
+        }
+        let mut queue = VecDeque::from([(0_usize, start)]);
+        while let Some((steps, node)) = queue.pop_front() {
+            if node == start && steps > 0 {
+                return Some(self.path_back(start));
+            }
+            // A node that was reached again by a shorter way waits in the queue twice.
+            if node != start && self.reached[node.index()].is_some_and(|(best, _)| best < steps) {
+                continue;
+            }
+            self.work = self.work.checked_sub(self.graph.neighbors(node).count())?;
+            let next: Vec<NodeIndex> = self.inside(node).collect();
+            for next in next {
+                let cost = usize::from(self.graph[next] == Node::Step);
+                let total = steps + cost;
+                if self.reached[next.index()].is_some_and(|(best, _)| best <= total) {
                     continue;
                 }
-                self.came_from[next.index()] = Some(node);
+                self.reached[next.index()] = Some((total, node));
                 self.touched.push(next);
-                if next == start {
-                    return Some(self.path_back(start));
+                match cost {
+                    0 => queue.push_front((total, next)),
+                    _ => queue.push_back((total, next)),
                 }
-                queue.push_back(next);
             }
         }
         None
     }
 
     fn path_back(&self, start: NodeIndex) -> Vec<NodeIndex> {
+        let before = |node: NodeIndex| self.reached[node.index()].map(|(_, before)| before);
         let mut path = vec![start];
-        let mut at = self.came_from[start.index()];
+        let mut at = before(start);
         while let Some(node) = at.filter(|&node| node != start) {
             path.push(node);
-            at = self.came_from[node.index()];
+            at = before(node);
         }
         path.reverse();
         path
