@@ -60,7 +60,7 @@ fn validate(criterion: &mut Criterion) {
             let text = text(count, shape);
             group.throughput(Throughput::Elements(count as u64));
             group.bench_with_input(BenchmarkId::from_parameter(count), &text, |bencher, text| {
-                bencher.iter(|| {
+                bencher.iter_with_large_drop(|| {
                     let bytes = black_box(text.as_bytes());
                     let checked = check_file(bytes, Format::Json, &catalog, &Limits::default());
                     assert!(checked.plan.is_some());

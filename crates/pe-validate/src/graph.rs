@@ -6,10 +6,8 @@
 //! is a cycle and not a deadlock. A *barrier* stands for an interval of the plan, so that
 //! many readers of `results` as a whole cost n log n edges and not n².
 
-use daggy::petgraph::Direction;
-use daggy::petgraph::graph::NodeIndex;
+use daggy::petgraph::graph::{Graph, NodeIndex};
 use daggy::petgraph::visit::EdgeRef;
-use daggy::{Dag, petgraph};
 
 mod barrier;
 mod build;
@@ -52,7 +50,8 @@ pub struct Link {
 /// The graph of a valid plan.
 #[derive(Debug, Clone)]
 pub struct StepGraph {
-    dag: Dag<Node, EdgeKind>,
+    /// Acyclic, which is checked here: `daggy` would check it with a recursive search.
+    graph: Graph<Node, EdgeKind>,
     order: Vec<NodeIndex>,
     steps: usize,
     barriers: usize,
@@ -63,6 +62,7 @@ pub struct StepGraph {
     ordering_waits: Vec<u32>,
     triggers: Vec<Vec<u32>>,
     fallbacks: Vec<Vec<u32>>,
+    is_fallback: Vec<bool>,
 }
 
 impl StepGraph {
@@ -97,21 +97,22 @@ impl StepGraph {
     }
 
     /// For every step the weight of the heaviest path that starts with it, itself included;
-    /// fallbacks of others are left out of the path.
+    /// fallbacks further on are left out, as they usually do not run.
     pub fn remaining_path(&self, weights: &[f64]) -> Vec<f64> {
         let mut remaining = self.heaviest_from(weights);
         remaining.truncate(self.steps);
+        for (step, remaining) in remaining.iter_mut().enumerate() {
+            if self.is_fallback(step) {
+                *remaining += weights.get(step).copied().unwrap_or(0.0);
+            }
+        }
         remaining
     }
 
-    /// A heaviest path, as places in the plan, and its weight. Fallbacks are left out.
+    /// A heaviest path, as places in the plan, and its weight. Fallbacks are left out; ties
+    /// go to the step that is listed first.
     pub fn critical_path(&self, weights: &[f64]) -> (Vec<usize>, f64) {
-        let without_fallbacks: Vec<f64> = weights
-            .iter()
-            .enumerate()
-            .map(|(step, weight)| if self.is_fallback(step) { 0.0 } else { *weight })
-            .collect();
-        let remaining = self.heaviest_from(&without_fallbacks);
+        let remaining = self.heaviest_from(weights);
         let heaviest = |nodes: &mut dyn Iterator<Item = usize>| {
             nodes.fold(None, |best: Option<usize>, node| match best {
                 Some(best) if remaining[best] >= remaining[node] => Some(best),
@@ -119,7 +120,7 @@ impl StepGraph {
             })
         };
         let mut path = Vec::new();
-        let mut at = heaviest(&mut (0..self.steps));
+        let mut at = heaviest(&mut (0..self.steps).filter(|&step| !self.is_fallback(step)));
         let total = at.map_or(0.0, |node| remaining[node]);
         while let Some(node) = at {
             if node < self.steps && !self.is_fallback(node) {
@@ -134,29 +135,20 @@ impl StepGraph {
 
     /// The most steps on one path.
     pub fn depth(&self) -> usize {
-        let mut depth = vec![0_usize; self.dag.node_count()];
+        let mut depth = vec![0_usize; self.graph.node_count()];
         let mut deepest = 0;
         for &node in self.order.iter().rev() {
-            let below = self
-                .dag
-                .graph()
-                .neighbors_directed(node, Direction::Outgoing)
-                .map(|child| depth[child.index()])
-                .max()
-                .unwrap_or(0);
-            let own = usize::from(self.dag[node] == Node::Step);
-            depth[node.index()] = below + own;
-            deepest = deepest.max(below + own);
+            let below = self.graph.neighbors(node).map(|child| depth[child.index()]).max();
+            let own = usize::from(self.graph[node] == Node::Step);
+            depth[node.index()] = below.unwrap_or(0) + own;
+            deepest = deepest.max(depth[node.index()]);
         }
         deepest
     }
 
     /// Whether a step stands in for another one.
     pub fn is_fallback(&self, step: usize) -> bool {
-        self.dag
-            .graph()
-            .edges_directed(NodeIndex::new(step), Direction::Incoming)
-            .any(|edge| *edge.weight() == EdgeKind::Fallback)
+        self.is_fallback[step]
     }
 
     /// The edges between steps for drawing, barriers left out: `(from, to, kind)` by place.
@@ -180,25 +172,22 @@ impl StepGraph {
     }
 
     fn heavy_children(&self, node: usize) -> impl Iterator<Item = usize> {
-        self.dag
-            .graph()
-            .edges_directed(NodeIndex::new(node), Direction::Outgoing)
+        self.graph
+            .edges(NodeIndex::new(node))
             .filter(|edge| *edge.weight() != EdgeKind::Fallback)
             .map(|edge| edge.target().index())
     }
 
+    /// For every node the weight of the heaviest path from it on, fallbacks weighing nothing.
     fn heaviest_from(&self, weights: &[f64]) -> Vec<f64> {
-        let mut remaining = vec![0.0_f64; self.dag.node_count()];
+        let mut remaining = vec![0.0_f64; self.graph.node_count()];
         for &node in self.order.iter().rev() {
-            let below =
-                self.heavy_children(node.index()).map(|child| remaining[child]).fold(0.0, f64::max);
-            remaining[node.index()] = below + weights.get(node.index()).copied().unwrap_or(0.0);
+            let node = node.index();
+            let below = self.heavy_children(node).map(|child| remaining[child]).fold(0.0, f64::max);
+            let counts = node < self.steps && !self.is_fallback[node];
+            let own = weights.get(node).copied().filter(|_| counts);
+            remaining[node] = below + own.unwrap_or(0.0);
         }
         remaining
     }
-}
-
-/// Every node after all that it waits for; `None` when there is a cycle.
-fn topological_order(dag: &Dag<Node, EdgeKind>) -> Option<Vec<NodeIndex>> {
-    petgraph::algo::toposort(dag.graph(), None).ok()
 }

@@ -1,5 +1,7 @@
 //! Expressions and templates: syntax, what they read, and the edges that this implies.
 
+use std::fmt;
+
 use pe_expr::{Expr, ExprError, MapScope, References, Root, Segment, StepReference};
 use pe_model::{PlanStep, StepType, nearest};
 use serde_json::Value;
@@ -28,6 +30,16 @@ fn names(step: &PlanStep, field: &str) -> &'static [&'static str] {
         (_, false) => &["context", "goal"],
         (_, true) if over => &["context", "goal", "index", "iteration", "item"],
         (_, true) => &["context", "goal", "index", "iteration"],
+    }
+}
+
+/// A field of a step and the JSON pointer inside it, put together only for a finding.
+#[derive(Clone, Copy)]
+struct Field<'f>(&'f str, &'f str);
+
+impl fmt::Display for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0, self.1)
     }
 }
 
@@ -64,12 +76,12 @@ impl Checker {
             match Expr::parse(text) {
                 Ok(expr) => {
                     let names = names(step, field);
-                    self.references(&mut reader, field, text, expr.references(), names);
+                    self.references(&mut reader, Field(field, ""), text, expr.references(), names);
                     Some(expr)
                 }
                 Err(error) => {
                     sound = false;
-                    self.bad_expression(&reader, field, text, &error);
+                    self.bad_expression(&reader, Field(field, ""), text, &error);
                     None
                 }
             }
@@ -78,28 +90,28 @@ impl Checker {
         let parameters = match parameters {
             Ok(parameters) => {
                 for (pointer, template) in parameters.templates() {
-                    let (field, text) = (format!("parameters{pointer}"), template.source());
-                    self.references(&mut reader, &field, text, template.references(), names);
+                    let (field, text) = (Field("parameters", pointer), template.source());
+                    self.references(&mut reader, field, text, template.references(), names);
                 }
                 Some(parameters)
             }
             Err(first) => {
                 let before = self.found.len();
                 for (pointer, template) in texts(&step.parameters) {
-                    let field = format!("parameters{pointer}");
+                    let field = Field("parameters", &pointer);
                     match template {
                         Ok(template) => {
                             let (text, references) = (template.source(), template.references());
-                            self.references(&mut reader, &field, text, references, names);
+                            self.references(&mut reader, field, text, references, names);
                         }
-                        Err(error) => self.bad_expression(&reader, &field, "", &error),
+                        Err(error) => self.bad_expression(&reader, field, "", &error),
                     }
                 }
                 let told = self.found[before..].iter();
                 if !told.clone().any(|found| found.finding.code == Code::BadExpression) {
                     // A bound on the tree as a whole, which no string breaks alone.
-                    let field = format!("parameters{}", first.pointer);
-                    self.bad_expression(&reader, &field, "", &first.error);
+                    let field = Field("parameters", &first.pointer);
+                    self.bad_expression(&reader, field, "", &first.error);
                 }
                 None
             }
@@ -113,10 +125,10 @@ impl Checker {
         Some(Expressions { parameters, condition, expect, loop_over, loop_until })
     }
 
-    fn bad_expression(&mut self, reader: &Reader<'_>, field: &str, text: &str, error: &ExprError) {
+    fn bad_expression(&mut self, reader: &Reader<'_>, field: Field<'_>, text: &str, error: &ExprError) {
         let id = &reader.step.step_id;
         let message = format!("`{field}` of step `{id}`: {error}");
-        let finding = self.at_step(Code::BadExpression, (reader.place, id), field, message);
+        let finding = self.at_step(Code::BadExpression, (reader.place, id), &field.to_string(), message);
         if text.trim_start().starts_with("{{") {
             finding.suggestion =
                 Some(format!("remove the braces: `{field}` is an expression already"));
@@ -127,7 +139,7 @@ impl Checker {
     fn references(
         &mut self,
         reader: &mut Reader<'_>,
-        field: &str,
+        field: Field<'_>,
         text: &str,
         references: &References,
         names: &'static [&'static str],
@@ -146,7 +158,7 @@ impl Checker {
             let step = reader.facts.place(name).map(|_| {
                 format!("a step's output is `results.{name}`, and its state `steps.{name}`")
             });
-            self.at_step(Code::UnknownVariable, at, field, message).suggestion =
+            self.at_step(Code::UnknownVariable, at, &field.to_string(), message).suggestion =
                 step.or_else(|| nearest(name, known).map(|near| format!("did you mean `{near}`?")));
             self.inside(text, span.start);
         }
@@ -159,13 +171,13 @@ impl Checker {
         }
     }
 
-    fn reference(&mut self, reader: &mut Reader<'_>, field: &str, reference: &StepReference) {
+    fn reference(&mut self, reader: &mut Reader<'_>, field: Field<'_>, reference: &StepReference) {
         let own = &reader.step.step_id;
         let at = (reader.place, own);
         let read = reference.step.as_str();
         if read == own.as_str() {
             let message = format!("`{field}` of step `{own}` reads the step's own outcome");
-            self.at_step(Code::SelfReference, at, field, message).suggestion =
+            self.at_step(Code::SelfReference, at, &field.to_string(), message).suggestion =
                 Some("in `expect` and `loop_until` the outcome is `result`".to_owned());
             return;
         }
@@ -174,7 +186,7 @@ impl Checker {
             let message = format!(
                 "`{field}` of step `{own}` reads step `{read}`, which this plan does not define"
             );
-            self.at_step(Code::UnknownReference, at, field, message).suggestion = suggestion;
+            self.at_step(Code::UnknownReference, at, &field.to_string(), message).suggestion = suggestion;
             return;
         };
         if reference.root == Root::Results && !reference.guarded {
@@ -192,7 +204,7 @@ impl Checker {
     }
 
     /// Holds a path into a step's state against what states hold.
-    fn state_path(&mut self, reader: &Reader<'_>, field: &str, path: &[Segment]) {
+    fn state_path(&mut self, reader: &Reader<'_>, field: Field<'_>, path: &[Segment]) {
         if let Some(Segment::Key(key)) = path.first()
             && !STATE.contains(&key.as_str())
         {
@@ -201,7 +213,7 @@ impl Checker {
                 "`{field}` of step `{own}` reads `{key}` of a step's state, which has only {}",
                 STATE.join(", ")
             );
-            self.at_step(Code::UnknownOutput, (reader.place, own), field, message).suggestion =
+            self.at_step(Code::UnknownOutput, (reader.place, own), &field.to_string(), message).suggestion =
                 match key.as_str() {
                     "result" | "results" | "data" => Some("did you mean `output`?".to_owned()),
                     _ => nearest(key, STATE).map(|near| format!("did you mean `{near}`?")),
@@ -210,7 +222,7 @@ impl Checker {
     }
 
     /// Holds a path into an output against what the producing tool says that it returns.
-    fn output_path(&mut self, reader: &Reader<'_>, field: &str, on: usize, path: &[Segment]) {
+    fn output_path(&mut self, reader: &Reader<'_>, field: Field<'_>, on: usize, path: &[Segment]) {
         let producer = &reader.facts.plan.steps[on];
         let makes_list = producer.step_type == StepType::Loop && producer.loop_over.is_some();
         let spec = reader.facts.catalog.get(&producer.tool).filter(|_| !makes_list);
@@ -240,7 +252,7 @@ impl Checker {
             );
             let suggestion =
                 self.near(key, properties.len(), properties.keys().map(String::as_str));
-            self.at_step(Code::UnknownOutput, (reader.place, own), field, message).suggestion =
+            self.at_step(Code::UnknownOutput, (reader.place, own), &field.to_string(), message).suggestion =
                 suggestion;
             return;
         }

@@ -135,6 +135,11 @@ fn values(
     validator: &Validator,
     expressions: Option<&Expressions>,
 ) {
+    // Listing errors costs several times what finding out that there are none does.
+    let is_valid = |expressions: &Expressions| validator.is_valid(expressions.parameters.source());
+    if expressions.is_some_and(is_valid) {
+        return;
+    }
     // After a fault in one string the others are looked at as they are written.
     let copy;
     let (parameters, templates) = match expressions {

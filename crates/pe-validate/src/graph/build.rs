@@ -1,13 +1,12 @@
 //! From what each step needs to the graph, or to the circles in it.
 
-use daggy::Dag;
-use daggy::petgraph::Graph;
-use daggy::petgraph::graph::NodeIndex;
+use daggy::petgraph::algo::toposort;
+use daggy::petgraph::graph::{Graph, NodeIndex};
 
 use super::barrier::Barriers;
 use super::cycle::circles;
 use super::readers::read_edges;
-use super::{Circles, EdgeKind, Link, Node, StepGraph, topological_order};
+use super::{Circles, EdgeKind, Link, Node, StepGraph};
 
 /// What one step waits for, by place in the plan; every place exists and is not its own.
 #[derive(Debug, Clone, Default)]
@@ -73,27 +72,26 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
             edges.push((target, settled[target], EdgeKind::Settling));
         }
     }
-    let graph = to_graph(&kinds, &edges);
-    let Ok(order) = daggy::petgraph::algo::toposort(&graph, None) else {
+    let mut graph = to_graph(&kinds, &edges);
+    let Ok(mut order) = toposort(&graph, None) else {
         return Err(NoGraph::Circles(circles(&graph)));
     };
     let mut barriers = Barriers::new(steps, kinds.len());
     let reader_edges = read_edges(&graph, &order, &needs, &settled, &mut barriers)?;
-    kinds.extend(std::iter::repeat_n(Node::Barrier, barriers.count()));
-    let attach = |node: usize| if node < steps { settled[node] } else { node };
     let barrier_edges = barriers.edges.iter().chain(&reader_edges);
-    edges.extend(barrier_edges.clone().map(|&(from, to)| (attach(from), to, EdgeKind::Ordering)));
-
-    let mut dag = Dag::<Node, EdgeKind>::with_capacity(kinds.len(), edges.len());
-    for &kind in &kinds {
-        dag.add_node(kind);
+    if !reader_edges.is_empty() {
+        for _ in 0..barriers.count() {
+            graph.add_node(Node::Barrier);
+        }
+        let attach = |node: usize| if node < steps { settled[node] } else { node };
+        for &(from, to) in barrier_edges.clone() {
+            let (from, to) = (NodeIndex::new(attach(from)), NodeIndex::new(to));
+            graph.add_edge(from, to, EdgeKind::Ordering);
+        }
+        order = toposort(&graph, None).map_err(|_| NoGraph::TooTangled)?;
     }
-    let indexed =
-        edges.iter().map(|&(from, to, kind)| (NodeIndex::new(from), NodeIndex::new(to), kind));
-    dag.add_edges(indexed).map_err(|_| NoGraph::TooTangled)?;
-    let order = topological_order(&dag).ok_or(NoGraph::TooTangled)?;
 
-    let first_barrier = kinds.len() - barriers.count();
+    let first_barrier = kinds.len();
     let flat = |node: usize| if node < steps { node } else { node - first_barrier + steps };
     let mut links: Vec<(usize, Link)> = Vec::new();
     for (step, need) in needs.iter().enumerate() {
@@ -105,12 +103,12 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
         barrier_edges
             .map(|&(from, to)| (flat(from), Link { to: flat(to) as u32, is_trigger: false })),
     );
-    Ok(StepGraph::assemble(dag, order, needs, fallbacks, links, barriers.count()))
+    Ok(StepGraph::assemble(graph, order, needs, fallbacks, links, barriers.count()))
 }
 
 impl StepGraph {
     fn assemble(
-        dag: Dag<Node, EdgeKind>,
+        graph: Graph<Node, EdgeKind>,
         order: Vec<NodeIndex>,
         needs: Vec<Needs>,
         fallbacks: Vec<Vec<u32>>,
@@ -131,13 +129,14 @@ impl StepGraph {
             starts[node + 1] += starts[node];
         }
         Self {
-            dag,
+            graph,
             order,
             steps,
             barriers,
             links: links.into_iter().map(|(_, link)| link).collect(),
             starts,
             ordering_waits,
+            is_fallback: needs.iter().map(|need| need.fallback_for.is_some()).collect(),
             triggers: needs.into_iter().map(|need| need.triggers).collect(),
             fallbacks,
         }

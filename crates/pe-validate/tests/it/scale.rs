@@ -1,0 +1,76 @@
+//! Plans of 100,000 steps in which everything is wrong: linear, or these tests do not end.
+
+use pe_model::{Catalog, Format, ToolSpec};
+use pe_testkit::{plan, step};
+use pe_validate::{Code, Limits, check, check_file};
+
+use super::checked;
+
+const MANY: usize = 100_000;
+
+#[test]
+fn every_dependency_dangles() {
+    let steps = (0..MANY).map(|n| step(format!("step_{n}")).after([format!("stpe_{n}")]));
+    let report = checked(&plan(steps)).report;
+    assert_eq!(report.findings.len(), MANY);
+    assert!(report.findings[0].suggestion.is_some(), "the first ones get a suggestion");
+}
+
+#[test]
+fn every_reference_dangles() {
+    let steps = (0..MANY).map(|n| step(format!("step_{n}")).reads(format!("stpe_{n}")));
+    assert_eq!(checked(&plan(steps)).report.findings.len(), MANY);
+}
+
+#[test]
+fn every_tool_is_missing_and_another_one() {
+    let catalog: Catalog =
+        (0..1_000).map(|n| ToolSpec { name: format!("tool_{n}"), ..ToolSpec::default() }).collect();
+    let steps = (0..MANY).map(|n| step(format!("s{n}")).tool(format!("toll_{n}")));
+    let report = check(plan(steps), &catalog, &Limits::default()).report;
+    assert_eq!(report.missing_tools.len(), MANY);
+}
+
+#[test]
+fn every_step_has_the_same_id() {
+    let report = checked(&plan((0..MANY).map(|_| step("a").after(["a"])))).report;
+    assert_eq!(report.circular_dependencies.len(), 1);
+}
+
+#[test]
+fn every_step_has_a_fallback_and_an_unknown_output() {
+    let output = serde_json::json!({"properties": {"x": {}}});
+    let catalog: Catalog =
+        [ToolSpec { name: "echo".to_owned(), output, ..ToolSpec::default() }].into_iter().collect();
+    let steps = (0..MANY / 2).flat_map(|n| {
+        let target =
+            step(format!("s{n}")).parameter("y", format!("{{{{ results.s{}.y }}}}", n / 2));
+        let target = if n == 0 { step("s0") } else { target };
+        [target, step(format!("f{n}")).instead_of(format!("s{n}"))]
+    });
+    let checked = check(plan(steps), &catalog, &Limits::default());
+    assert!(checked.plan.is_some(), "{:?}", checked.report.errors.first());
+    assert!(checked.report.findings.is_empty(), "a fallback may give another output");
+}
+
+#[test]
+fn a_chain_of_fallbacks_that_all_look_at_the_first() {
+    let steps = (0..MANY).map(|n| match n {
+        0 => step("s0"),
+        _ => step(format!("s{n}")).instead_of(format!("s{}", n - 1)).looks_at("s0"),
+    });
+    assert!(checked(&plan(steps)).plan.is_some());
+}
+
+#[test]
+fn all_findings_of_a_file_of_one_line_are_placed() {
+    let steps: Vec<String> = (0..MANY)
+        .map(|n| format!(r#"{{"step_id":"s{n}","tool":"none","expect":"result =="}}"#))
+        .collect();
+    let text = format!(r#"{{"steps":[{}]}}"#, steps.join(","));
+    let checked =
+        check_file(text.as_bytes(), Format::Json, &Catalog::default(), &Limits::default());
+    assert_eq!(checked.report.findings.len(), 2 * MANY);
+    let last = checked.report.findings.iter().rfind(|f| f.code == Code::BadExpression).unwrap();
+    assert_eq!((last.line, last.column), (Some(1), Some(text.len() - 3)));
+}
