@@ -17,6 +17,18 @@
 //! assert_eq!(checked.report.findings[0].suggestion.as_deref(), Some("did you mean `echo`?"));
 //! ```
 //!
+//! Inside, one pass over the steps (`check`) notes findings and what each step needs of the
+//! others; `graph` makes edges of that, or finds the circles; `compile` makes the typed steps;
+//! `locate` gives findings their lines and columns. Everything is linear in the plan but what
+//! is bounded by a number: circles, suggestions, and descendants of readers of all results.
+//! Nothing recurses over a plan. Codes are described in `docs/findings.md`.
+//!
+//! What a plan means beyond the words of its file:
+//!
+//! - A fallback may refer to the step that it stands in for, and to the step that this one
+//!   stands in for, and so on: they have failed when it starts, so this makes no edge.
+//! - A fallback further on is left out of critical paths, and counts for the depth.
+//!
 //! What is deliberately absent: IO, clocks, the tools themselves, and any mending of plans.
 
 mod finding;

@@ -19,12 +19,12 @@ pub struct ValidationReport {
     pub warnings: Vec<String>,
     /// Tools that the catalog does not have, each once, in plan order.
     pub missing_tools: Vec<String>,
-    /// Required parameters that are missing, as pairs of step id and parameter name.
+    /// Required parameters that are missing, as pairs of step id and parameter name, each once.
     pub missing_parameters: Vec<(StepId, String)>,
     /// Circles of steps that wait for each other: each member comes before the next, and
     /// the last before the first; each circle begins with its earliest step in the plan.
     pub circular_dependencies: Vec<Vec<StepId>>,
-    /// Everything, in the order of the file.
+    /// Everything: what concerns the plan as a whole first, then step by step.
     pub findings: Vec<Finding>,
 }
 

@@ -125,10 +125,17 @@ impl Checker {
         Some(Expressions { parameters, condition, expect, loop_over, loop_until })
     }
 
-    fn bad_expression(&mut self, reader: &Reader<'_>, field: Field<'_>, text: &str, error: &ExprError) {
+    fn bad_expression(
+        &mut self,
+        reader: &Reader<'_>,
+        field: Field<'_>,
+        text: &str,
+        error: &ExprError,
+    ) {
         let id = &reader.step.step_id;
         let message = format!("`{field}` of step `{id}`: {error}");
-        let finding = self.at_step(Code::BadExpression, (reader.place, id), &field.to_string(), message);
+        let finding =
+            self.at_step(Code::BadExpression, (reader.place, id), &field.to_string(), message);
         if text.trim_start().starts_with("{{") {
             finding.suggestion =
                 Some(format!("remove the braces: `{field}` is an expression already"));
@@ -186,7 +193,8 @@ impl Checker {
             let message = format!(
                 "`{field}` of step `{own}` reads step `{read}`, which this plan does not define"
             );
-            self.at_step(Code::UnknownReference, at, &field.to_string(), message).suggestion = suggestion;
+            self.at_step(Code::UnknownReference, at, &field.to_string(), message).suggestion =
+                suggestion;
             return;
         };
         if reference.root == Root::Results && !reference.guarded {
@@ -213,11 +221,11 @@ impl Checker {
                 "`{field}` of step `{own}` reads `{key}` of a step's state, which has only {}",
                 STATE.join(", ")
             );
-            self.at_step(Code::UnknownOutput, (reader.place, own), &field.to_string(), message).suggestion =
-                match key.as_str() {
-                    "result" | "results" | "data" => Some("did you mean `output`?".to_owned()),
-                    _ => nearest(key, STATE).map(|near| format!("did you mean `{near}`?")),
-                };
+            self.at_step(Code::UnknownOutput, (reader.place, own), &field.to_string(), message)
+                .suggestion = match key.as_str() {
+                "result" | "results" | "data" => Some("did you mean `output`?".to_owned()),
+                _ => nearest(key, STATE).map(|near| format!("did you mean `{near}`?")),
+            };
         }
     }
 
@@ -252,8 +260,8 @@ impl Checker {
             );
             let suggestion =
                 self.near(key, properties.len(), properties.keys().map(String::as_str));
-            self.at_step(Code::UnknownOutput, (reader.place, own), &field.to_string(), message).suggestion =
-                suggestion;
+            self.at_step(Code::UnknownOutput, (reader.place, own), &field.to_string(), message)
+                .suggestion = suggestion;
             return;
         }
     }
