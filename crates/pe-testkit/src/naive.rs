@@ -58,16 +58,7 @@ pub fn settled_before(plan: &Plan) -> Option<Vec<BTreeSet<usize>>> {
             moments.edge(moments.settled(on), step);
         }
     }
-    for (target, stand_ins) in fallbacks(plan).into_iter().enumerate() {
-        let mut before = None;
-        for fallback in stand_ins {
-            moments.edge(target, fallback);
-            moments.edge(moments.settled(fallback), moments.settled(target));
-            if let Some(before) = before.replace(fallback) {
-                moments.edge(moments.settled(before), fallback);
-            }
-        }
-    }
+    moments.stand_ins(&fallbacks(plan));
     if !moments.is_acyclic() {
         return None;
     }
@@ -111,6 +102,28 @@ impl Moments {
     /// The moment when a step has settled.
     pub fn settled(&self, step: usize) -> usize {
         self.steps + step
+    }
+
+    /// The order in which fallbacks are tried and settle, given those of each step.
+    ///
+    /// A step is over when it and its fallbacks have ended. The next fallback is tried when
+    /// the one before is over; a fallback settles after its target.
+    pub fn stand_ins(&mut self, fallbacks: &[Vec<usize>]) {
+        let over: Vec<usize> = (0..self.steps).map(|_| self.another()).collect();
+        for step in 0..self.steps {
+            self.edge(step, over[step]);
+            self.edge(over[step], self.settled(step));
+        }
+        for (target, fallbacks) in fallbacks.iter().enumerate() {
+            for (number, &fallback) in fallbacks.iter().enumerate() {
+                self.edge(target, fallback);
+                self.edge(over[fallback], over[target]);
+                self.edge(self.settled(target), self.settled(fallback));
+                if number > 0 {
+                    self.edge(over[fallbacks[number - 1]], fallback);
+                }
+            }
+        }
     }
 
     /// One more moment.
@@ -159,14 +172,16 @@ fn target(plan: &Plan, step: usize) -> Option<usize> {
     plan.steps.iter().position(|other| other.step_id == *target).filter(|&at| at != step)
 }
 
-/// That step, the one that it is a fallback for itself, and so on.
+/// The step that this one is a fallback for, the one that that one is a fallback for, and so
+/// on; and the fallbacks that are tried before each of them.
 fn targets(plan: &Plan, step: usize) -> BTreeSet<usize> {
-    let mut targets = BTreeSet::new();
+    let (mut targets, mut earlier) = (BTreeSet::new(), BTreeSet::new());
     let mut at = step;
     while let Some(next) = target(plan, at).filter(|&next| targets.insert(next)) {
+        earlier.extend((0..at).filter(|&other| target(plan, other) == Some(next)));
         at = next;
     }
-    targets
+    &targets | &earlier
 }
 
 /// Everything that a step's expressions read; what does not parse reads nothing.

@@ -45,14 +45,19 @@ impl<'p> Facts<'p> {
         self.targets.get(step).copied().flatten()
     }
 
-    /// Whether `step` runs only after `other` has failed: it is its fallback, or a fallback
-    /// of one of its fallbacks, and so on.
+    /// Whether `step` runs only after `other` has failed or was skipped: it is its fallback, a
+    /// fallback of one of its fallbacks, and so on, or comes after it among the fallbacks of
+    /// one step. Such a step settles only later, so nothing can wait for it here.
     pub(super) fn stands_in_for(&self, step: usize, other: usize) -> bool {
         if self.targets.is_empty() || step == other {
             return false;
         }
-        let ((start, end), (at, _)) = (self.spans[other], self.spans[step]);
-        self.target(step) == Some(other as u32) || (start < at && at < end)
+        let at = self.spans[step].0;
+        let is_above = |other: usize| self.spans[other].0 < at && at < self.spans[other].1;
+        let target = self.target(other).map(|target| target as usize);
+        self.target(step) == Some(other as u32)
+            || is_above(other)
+            || (target.is_some_and(is_above) && self.spans[other].1 <= at)
     }
 
     pub(super) fn has_fallback(&self, step: usize) -> bool {

@@ -39,15 +39,7 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
             fallbacks[target as usize].push(step as u32);
         }
     }
-    // Settled nodes follow the steps: `settled[s]` is where those who wait for `s` attach.
-    let mut kinds = vec![Node::Step; steps];
-    let mut settled: Vec<usize> = (0..steps).collect();
-    for step in 0..steps {
-        if !fallbacks[step].is_empty() {
-            settled[step] = kinds.len();
-            kinds.push(Node::Settled);
-        }
-    }
+    let Attached { kinds, over, settled } = attach(&needs, &fallbacks);
     let mut edges: Vec<(usize, usize, EdgeKind)> = Vec::new();
     for (step, need) in needs.iter().enumerate() {
         edges.extend(
@@ -62,14 +54,16 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
         for &fallback in stand_ins {
             let fallback = fallback as usize;
             edges.push((target, fallback, EdgeKind::Fallback));
-            edges.push((settled[fallback], settled[target], EdgeKind::Settling));
-            // The next one is tried only when this one has settled.
-            if let Some(before) = before.replace(settled[fallback]) {
+            edges.push((over[fallback], over[target], EdgeKind::Settling));
+            edges.push((over[fallback], settled[fallback], EdgeKind::Settling));
+            edges.push((settled[target], settled[fallback], EdgeKind::Settling));
+            // The next one is tried only when this one is over.
+            if let Some(before) = before.replace(over[fallback]) {
                 edges.push((before, fallback, EdgeKind::Fallback));
             }
         }
-        if settled[target] != target {
-            edges.push((target, settled[target], EdgeKind::Settling));
+        if over[target] != target {
+            edges.push((target, over[target], EdgeKind::Settling));
         }
     }
     let mut graph = to_graph(&kinds, &edges);
@@ -141,6 +135,38 @@ impl StepGraph {
             fallbacks,
         }
     }
+}
+
+/// The nodes at which a step is over and at which it has settled.
+struct Attached {
+    kinds: Vec<Node>,
+    /// The step and its own fallbacks have ended.
+    over: Vec<usize>,
+    /// Those who wait for the step may go on. A failed fallback may still count as recovered
+    /// until its target has settled, so it settles after it.
+    settled: Vec<usize>,
+}
+
+fn attach(needs: &[Needs], fallbacks: &[Vec<u32>]) -> Attached {
+    let steps = needs.len();
+    let mut kinds = vec![Node::Step; steps];
+    let mut over: Vec<usize> = (0..steps).collect();
+    let mut another = || {
+        kinds.push(Node::Settled);
+        kinds.len() - 1
+    };
+    for (step, stand_ins) in fallbacks.iter().enumerate() {
+        if !stand_ins.is_empty() {
+            over[step] = another();
+        }
+    }
+    let mut settled = over.clone();
+    for (step, need) in needs.iter().enumerate() {
+        if need.fallback_for.is_some() {
+            settled[step] = another();
+        }
+    }
+    Attached { kinds, over, settled }
 }
 
 /// Sorts, removes repetitions, and lets a trigger edge win over an ordering edge.

@@ -109,7 +109,33 @@ fn an_earlier_fallback_that_waits_for_a_later_one_is_a_circle() {
         step("g").instead_of("t"),
     ]))
     .report;
-    assert_eq!(codes(&report), [Code::Cycle]);
+    // `f` waits for `g`, which settles after `t`, which waits for `f`; and `g` comes after `f`.
+    assert_eq!(codes(&report), [Code::Cycle, Code::Cycle]);
+}
+
+#[test]
+fn a_later_fallback_may_look_at_an_earlier_one() {
+    let valid = valid(&plan([
+        step("t"),
+        step("f").instead_of("t"),
+        step("g").instead_of("t").after(["f"]),
+        step("h").instead_of("g").after(["f", "t"]),
+    ]));
+    for fallback in 1..4 {
+        assert!(valid.graph().triggers(fallback).is_empty(), "it has failed by then anyway");
+    }
+}
+
+#[test]
+fn a_fallback_that_waits_for_who_waits_for_its_predecessor_is_a_circle() {
+    let report = checked(&plan([
+        step("t"),
+        step("f").instead_of("t"),
+        step("d").after(["f"]),
+        step("g").instead_of("t").after(["d"]),
+    ]))
+    .report;
+    assert!(!report.is_valid, "`f` settles with `t`, `t` waits for `g`, `g` for `d`, `d` for `f`");
 }
 
 #[test]

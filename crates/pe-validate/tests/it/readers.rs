@@ -21,17 +21,8 @@ fn settled_by_graph(graph: &StepGraph) -> Vec<BTreeSet<usize>> {
             moments.edge(leaves, enters(link.to as usize));
         }
     }
-    for target in 0..steps {
-        let mut before = None;
-        for &fallback in graph.fallbacks(target) {
-            let fallback = fallback as usize;
-            moments.edge(target, fallback);
-            moments.edge(moments.settled(fallback), moments.settled(target));
-            if let Some(before) = before.replace(fallback) {
-                moments.edge(moments.settled(before), fallback);
-            }
-        }
-    }
+    let fallbacks = |step: usize| graph.fallbacks(step).iter().map(|&f| f as usize).collect();
+    moments.stand_ins(&(0..steps).map(fallbacks).collect::<Vec<_>>());
     assert!(moments.is_acyclic());
     moments.settled_before()
 }
