@@ -300,6 +300,7 @@ impl Scheduler {
         self.draw_consequences();
         self.consider_all();
         self.draw_consequences();
+        self.board.drop_dead_timers(&self.state);
     }
 
     /// Records a fact and applies it.

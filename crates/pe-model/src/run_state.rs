@@ -209,12 +209,6 @@ impl StepState {
         })
     }
 
-    /// How many iterations wait for their next attempt.
-    pub fn pending_backoffs(&self) -> usize {
-        let waits = |it: &&IterationState| matches!(it.phase, IterationPhase::Backoff { .. });
-        self.iterations.iter().filter(waits).count()
-    }
-
     fn is_ended(&self) -> bool {
         matches!(self.status, StepStatus::Completed | StepStatus::Failed | StepStatus::Skipped)
     }

@@ -38,4 +38,4 @@ mod shared;
 pub use arbitrary::{Ingredients, arbitrary_plan, arbitrary_plan_with};
 pub use builder::{StepBuilder, plan, step};
 pub use catalog::{catalog_of, valid};
-pub use shared::{SHARED_SETS, shared_plans, shared_truth};
+pub use shared::{SHARED_SETS, shared_plans, shared_timing, shared_truth};

@@ -41,6 +41,14 @@ pub fn shared_truth(set: &str) -> Option<Vec<Value>> {
     read(&format!("truth/{set}.truth.jsonl.gz"))
 }
 
+/// Work, critical path and schedules of the timed plans of a set, in its order.
+///
+/// # Panics
+/// As [`shared_plans`].
+pub fn shared_timing(set: &str) -> Option<Vec<Value>> {
+    read(&format!("truth/{set}.timing.jsonl.gz"))
+}
+
 /// The values of a file of gzip JSON lines.
 fn read(file: &str) -> Option<Vec<Value>> {
     let folder = folder();

@@ -10,7 +10,7 @@ use pe_model::{
 use pe_validate::{LoopKind, StepKind};
 use serde_json::Value;
 
-use super::board::{Stage, Timer};
+use super::board::{Due, Stage, Timer};
 use super::prepare::invalid;
 use super::{Command, Millis, Scheduler};
 use crate::scope::RunScope;
@@ -38,14 +38,14 @@ impl Scheduler {
     /// Attempts that are out of time fail; retries whose delay is over are queued.
     pub(super) fn fire_timers(&mut self) {
         while let Some(timer) = self.board.due_timer(self.last_seen) {
-            let Timer { place, iteration, attempt, generation, .. } = timer;
+            let Timer { due, place, iteration, attempt, generation, .. } = timer;
             let Some(step) = self.state.steps().get(place) else { continue };
             let Some(it) = step.iterations.get(iteration as usize) else { continue };
             if it.attempts != attempt || step.generation != generation {
                 continue;
             }
-            match it.phase {
-                IterationPhase::Running { since_ms } => {
+            match (due, &it.phase) {
+                (Due::Deadline, &IterationPhase::Running { since_ms }) => {
                     let key =
                         AttemptKey { step_id: self.id(place), generation, iteration, attempt };
                     let took = self.last_seen - since_ms;
@@ -56,8 +56,9 @@ impl Scheduler {
                     self.turn.commands.push(Command::Cancel(key.clone()));
                     self.failed(&key, &error.outcome_unknown());
                 }
-                IterationPhase::Backoff { .. } if self.board.stage[place] == Stage::Active => {
-                    self.board.backoffs -= 1;
+                (Due::Retry, IterationPhase::Backoff { .. })
+                    if self.board.stage[place] == Stage::Active =>
+                {
                     self.board.due.entry(place).or_default().push_back(iteration);
                     self.board.enqueue(place);
                 }
@@ -170,9 +171,8 @@ impl Scheduler {
         let AttemptKey { generation, iteration, attempt, .. } = *key;
         let step_id = key.step_id.clone();
         self.emit(EventKind::RetryScheduled { step_id, generation, iteration, delay_ms });
-        self.board.backoffs += 1;
         let at = self.last_seen.saturating_add(delay_ms);
-        self.board.set_timer(Timer { at, place, iteration, attempt, generation });
+        self.board.set_timer(Timer { at, due: Due::Retry, place, iteration, attempt, generation });
         // Its slot is free for others meanwhile.
     }
 

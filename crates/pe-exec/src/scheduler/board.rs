@@ -65,10 +65,20 @@ impl PartialOrd for Queued {
     }
 }
 
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// The attempt is out of time.
+    Deadline,
+    /// The delay before the next attempt is over.
+    Retry,
+}
+
 /// Something that is due: an attempt's deadline or a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timer {
     pub(super) at: Millis,
+    pub(super) due: Due,
     pub(super) place: usize,
     pub(super) iteration: u32,
     pub(super) attempt: u32,
@@ -79,11 +89,16 @@ impl Timer {
     fn is_alive(&self, state: &RunState) -> bool {
         let Some(step) = state.steps().get(self.place) else { return false };
         let Some(iteration) = step.iterations.get(self.iteration as usize) else { return false };
-        let pending = matches!(
-            iteration.phase,
-            IterationPhase::Running { .. } | IterationPhase::Backoff { .. }
-        );
-        pending && iteration.attempts == self.attempt && step.generation == self.generation
+        let ended =
+            matches!(step.status, StepStatus::Completed | StepStatus::Failed | StepStatus::Skipped);
+        let pending = match self.due {
+            Due::Deadline => matches!(iteration.phase, IterationPhase::Running { .. }),
+            Due::Retry => matches!(iteration.phase, IterationPhase::Backoff { .. }),
+        };
+        pending
+            && !ended
+            && iteration.attempts == self.attempt
+            && step.generation == self.generation
     }
 }
 
@@ -113,8 +128,6 @@ pub(super) struct Board {
     pub(super) unsettled: usize,
     pub(super) attempts_started: u64,
     pub(super) waiting: usize,
-    /// Retries that are not due yet.
-    pub(super) backoffs: usize,
     rank: Vec<f64>,
     queue: BinaryHeap<Queued>,
     queued: Vec<bool>,
@@ -176,6 +189,7 @@ impl Board {
                         let timeout = timeout.unwrap_or(state.config.step_timeout_ms);
                         board.set_timer(Timer {
                             at: since_ms.saturating_add(timeout),
+                            due: Due::Deadline,
                             place,
                             iteration: number as u32,
                             attempt: iteration.attempts,
@@ -183,9 +197,9 @@ impl Board {
                         });
                     }
                     IterationPhase::Backoff { until_ms } => {
-                        board.backoffs += 1;
                         board.set_timer(Timer {
                             at: until_ms,
+                            due: Due::Retry,
                             place,
                             iteration: number as u32,
                             attempt: iteration.attempts,
@@ -226,6 +240,11 @@ impl Board {
 
     pub(super) fn has_queued(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// Whether anything is due some time; true of dead timers only until they are dropped.
+    pub(super) fn has_timers(&self) -> bool {
+        !self.timers.is_empty()
     }
 
     pub(super) fn set_timer(&mut self, timer: Timer) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pe_model::{AttemptKey, ErrorClass, EventKind, IterationPhase, JsonMap, StepError, StopCause};
 use pe_validate::{LoopKind, StepKind};
 
-use super::board::{Stage, Timer};
+use super::board::{Due, Stage, Timer};
 use super::{Attempt, Command, Scheduler};
 use crate::CallRule;
 
@@ -94,7 +94,14 @@ impl Scheduler {
         self.board.running_in[place] += 1;
         self.board.attempts_started += 1;
         let at = self.last_seen.saturating_add(timeout);
-        self.board.set_timer(Timer { at, place, iteration, attempt, generation });
+        self.board.set_timer(Timer {
+            at,
+            due: Due::Deadline,
+            place,
+            iteration,
+            attempt,
+            generation,
+        });
         self.turn.commands.push(Command::Start(Attempt { key, tool, arguments }));
         if self.next_iteration(place).is_some() {
             self.board.enqueue(place);

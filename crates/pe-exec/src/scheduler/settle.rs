@@ -171,16 +171,18 @@ impl Scheduler {
             }
             self.board.stage[place] = Stage::Settled;
             self.board.unsettled -= 1;
-            self.board.backoffs -= self.state.step_at(place).pending_backoffs();
             let verdict = self.verdict(place);
             if verdict == Verdict::Failed && self.state.config.fail_fast {
                 self.fail_fast();
             }
             self.notify(place, verdict);
-            // Failed fallbacks settle with their target.
-            let fallbacks = self.plan.graph().fallbacks(place);
-            let ended = |place: &usize| self.board.stage[*place] == Stage::Ended;
-            places.extend(fallbacks.iter().map(|&fallback| fallback as usize).filter(ended));
+            // Failed fallbacks settle with their target; one that was skipped has fallbacks of
+            // its own to dismiss first.
+            let fallbacks = self.plan.graph().fallbacks(place).iter().map(|&f| f as usize);
+            places.extend(fallbacks.filter(|&fallback| {
+                self.board.stage[fallback] == Stage::Ended
+                    && self.state.step_at(fallback).status == StepStatus::Failed
+            }));
         }
     }
 

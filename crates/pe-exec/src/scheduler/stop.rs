@@ -37,7 +37,7 @@ impl Scheduler {
     }
 
     fn is_busy(&self) -> bool {
-        self.board.running > 0 || self.board.backoffs > 0
+        self.board.running > 0 || self.board.has_timers()
     }
 
     /// Moves the present on. Time in which the run only waits for a person is not counted

@@ -121,6 +121,16 @@ fn x10_a_timeout_ends_the_attempt_and_is_retried() {
 }
 
 #[test]
+fn the_deadline_of_a_failed_attempt_does_not_bring_its_retry_forward() {
+    let ran = run(step(
+        "t",
+        json!({"ms": 10, "fail": "network", "fails": 1}),
+        json!({"timeout_ms": 100, "retry": {"jitter": 0.0}}),
+    ));
+    assert_eq!(ran.starts(), [("a".into(), 0), ("a".into(), 1_010)]);
+}
+
+#[test]
 fn a_default_timeout_applies() {
     let ran = run(step("t", json!({"ms": 31_000}), json!({"retry": {"max_retries": 0}})));
     assert_eq!((ran.end_ms(), ran.status()), (30_000, PlanStatus::Failed));

@@ -126,3 +126,17 @@ fn a_long_chain_of_fallbacks_does_not_overflow_the_stack() {
     let ran = run(steps);
     assert_eq!((ran.output("s0"), ran.status()), (json!("at last"), PlanStatus::Completed));
 }
+
+#[test]
+fn the_fallbacks_of_a_fallback_that_is_not_needed_are_not_needed_either() {
+    let ran = run(json!([
+        {"step_id": "a", "tool": "t"},
+        {"step_id": "b", "tool": "t", "step_type": "fallback", "fallback_for": "a"},
+        {"step_id": "c", "tool": "t", "step_type": "fallback", "fallback_for": "b"},
+    ]));
+    assert_eq!(
+        (ran.told("b"), ran.told("c")),
+        ("skipped: not_needed".into(), "skipped: not_needed".into())
+    );
+    assert_eq!(ran.status(), PlanStatus::Completed);
+}

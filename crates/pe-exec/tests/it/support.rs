@@ -26,9 +26,9 @@ impl CallRules for Rules {
             CallRule { effect: Effect::Pure, needs_consent: false, allowed: false, resource: None };
         Some(match tool {
             "absent" => return None,
-            "once" => CallRule { effect: Effect::Once, ..rule },
+            "once" | "work" => CallRule { effect: Effect::Once, ..rule },
             "idempotent" => CallRule { effect: Effect::Idempotent, ..rule },
-            "exclusive" => CallRule { resource: Some("lock".to_owned()), ..rule },
+            "exclusive" | "fetch" => CallRule { resource: Some("lock".to_owned()), ..rule },
             "exclusive_once" => {
                 CallRule { effect: Effect::Once, resource: Some("lock".to_owned()), ..rule }
             }
