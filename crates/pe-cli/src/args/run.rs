@@ -1,0 +1,74 @@
+//! The flags of `run` and `apply`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::args::{Duration, Notation, Parameter, StrictnessArg};
+
+/// How a plan is run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The directory that file tools are confined to and commands start in (default: the
+    /// current directory)
+    #[arg(long, value_name = "DIR", help_heading = "Consent")]
+    pub(crate) root: Option<PathBuf>,
+    /// Allow every call and approve every step that asks for it
+    #[arg(long, short, help_heading = "Consent")]
+    pub(crate) yes: bool,
+    /// Allow a tool by name, or a command by its first words, without asking (repeatable)
+    #[arg(long, value_name = "RULE", help_heading = "Consent")]
+    pub(crate) allow: Vec<String>,
+
+    /// How many steps may run at the same time
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) parallel: Option<NonZeroUsize>,
+    /// Stop the run after this time (500ms, 30s, 5m; 0: never)
+    #[arg(long, value_name = "DURATION", help_heading = "Limits")]
+    pub(crate) timeout: Option<Duration>,
+    /// Bound each attempt of a step that does not say otherwise
+    #[arg(long, value_name = "DURATION", help_heading = "Limits")]
+    pub(crate) step_timeout: Option<Duration>,
+    /// Start nothing more after the first failure that nothing recovers
+    #[arg(long, help_heading = "Limits")]
+    pub(crate) fail_fast: bool,
+
+    /// Set context.KEY; VALUE is JSON where it parses as that, else text (repeatable)
+    #[arg(short = 'p', long = "param", value_name = "KEY=VALUE", help_heading = "Reading")]
+    pub(crate) parameters: Vec<Parameter>,
+    /// How severe findings are (default: moderate)
+    #[arg(long, value_name = "LEVEL", help_heading = "Reading")]
+    pub(crate) strictness: Option<StrictnessArg>,
+    /// Read in this notation (default: from the file's name, else from its first character)
+    #[arg(long, value_name = "NOTATION", help_heading = "Reading")]
+    pub(crate) format: Option<Notation>,
+
+    /// Show the plan and how long it would take; execute nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print one JSON document (the same as --output json)
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) json: bool,
+    /// What stdout gets
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    pub(crate) output: OutputKind,
+}
+
+impl RunArgs {
+    /// What stdout gets.
+    pub(crate) fn output(&self) -> OutputKind {
+        if self.json { OutputKind::Json } else { self.output }
+    }
+}
+
+/// What stdout gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputKind {
+    /// The answer of a run that succeeded.
+    Text,
+    /// One JSON document.
+    Json,
+    /// Every event as a line of JSON, as soon as it is durable.
+    Jsonl,
+}

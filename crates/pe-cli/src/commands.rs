@@ -1,0 +1,76 @@
+//! The verbs, one file each, and the way from the command line to one of them.
+
+use std::io::Write as _;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Global, Verb};
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::{Flags, Settings, Surroundings};
+
+mod completions;
+mod diff;
+mod graph;
+mod man;
+mod run;
+mod schema;
+mod simulate;
+mod tools;
+mod validate;
+
+/// What every verb has at hand.
+pub(crate) struct Context {
+    /// Flags that every verb takes.
+    pub(crate) global: Global,
+    /// Stderr.
+    pub(crate) console: Console,
+    /// Stdout.
+    pub(crate) output: Output,
+}
+
+impl Context {
+    /// Resolves the settings and says what is odd about them.
+    pub(crate) fn settings(&self, flags: Flags) -> Result<Settings, Failure> {
+        let surroundings = Surroundings::of_process(self.global.config.clone());
+        let settings = Settings::resolve(&surroundings, flags)?;
+        for warning in &settings.warnings {
+            self.console.warn(warning);
+        }
+        Ok(settings)
+    }
+}
+
+/// Parses the command line, does what it says, and says how that ended.
+pub(crate) fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Help and version are no errors; a closed stream is nobody's.
+            let _ = message.print();
+            let _ = std::io::stdout().flush();
+            return if message.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    let console = Console::new(cli.global.color, cli.global.quiet);
+    let mut context =
+        Context { global: cli.global, console: console.clone(), output: Output::stdout() };
+    let done = match cli.verb {
+        Verb::Run(verb) => run::run(&verb, &mut context),
+        Verb::Apply(verb) => run::apply(&verb, &mut context),
+        Verb::Validate(verb) => validate::run(&verb, &mut context),
+        Verb::Simulate(verb) => simulate::run(&verb, &mut context),
+        Verb::Graph(verb) => graph::run(&verb, &mut context),
+        Verb::Diff(verb) => diff::run(&verb, &mut context),
+        Verb::Tools(verb) => tools::run(&verb, &mut context),
+        Verb::Schema(verb) => schema::run(&verb, &mut context),
+        Verb::Completions(verb) => completions::run(&verb, &mut context),
+        Verb::Man(verb) => man::run(&verb, &mut context),
+    };
+    done.unwrap_or_else(|failure| {
+        console.fail(&failure);
+        failure.exit
+    })
+}

@@ -1,0 +1,26 @@
+//! `pe diff`: what changed between two plans, and which is the better one.
+
+use pe_view::{diff_text, diff_views};
+
+use super::Context;
+use crate::args::DiffVerb;
+use crate::document::{Document, Source};
+use crate::drawn::Drawn;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+pub(super) fn run(verb: &DiffVerb, context: &mut Context) -> Result<Exit, Failure> {
+    let sources = [&verb.first, &verb.second].map(|path| Source::new(path));
+    if sources.iter().all(|source| *source == Source::Stdin) {
+        return Err(Failure::usage_message("cannot read stdin twice: `-` is given twice"));
+    }
+    let [first, second] = sources.map(|source| Drawn::read(Document::read(&source, None)?));
+    let (first, second) = (first?, second?);
+    let diff = diff_views(&first.view(), &second.view());
+    if verb.json {
+        context.output.json(&diff)?;
+    } else {
+        context.output.lines(&diff_text(&diff, &first.name, &second.name))?;
+    }
+    Ok(if verb.exit_code && !diff.is_same() { Exit::Failed } else { Exit::Success })
+}

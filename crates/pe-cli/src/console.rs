@@ -1,0 +1,110 @@
+//! Stderr: what the program has to say besides its answer, and what the terminal can do.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use console::{Style, Term};
+
+use crate::args::Color;
+use crate::failure::Failure;
+use crate::words;
+
+/// The columns that are taken where no terminal says how many it has.
+pub(crate) const WIDTH: usize = 80;
+
+/// What is known about the three streams.
+#[derive(Debug, Clone)]
+pub(crate) struct Console {
+    /// Nothing but errors and what needs a person is said.
+    pub(crate) quiet: bool,
+    /// Whether stderr is coloured.
+    pub(crate) color: bool,
+    /// Whether stderr is a terminal that can be drawn on.
+    pub(crate) is_live: bool,
+    /// Whether somebody can be asked: stdin and stderr are terminals.
+    pub(crate) can_ask: bool,
+    /// Whether stdout is a terminal.
+    pub(crate) stdout_is_terminal: bool,
+    /// Columns of the terminal, else [`WIDTH`].
+    pub(crate) width: usize,
+    /// Rows of the terminal, else 24.
+    pub(crate) height: usize,
+}
+
+/// What a piece of text means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Good.
+    Good,
+    /// Wants attention.
+    Caution,
+    /// Bad.
+    Bad,
+    /// Of little weight.
+    Faint,
+    /// Stands out.
+    Strong,
+}
+
+impl Console {
+    /// The process's streams, with what the command line and the environment ask for.
+    pub(crate) fn new(color: Color, quiet: bool) -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let stderr_is_terminal = io::stderr().is_terminal();
+        let (height, width) = Term::stderr().size_checked().unwrap_or((24, WIDTH as u16));
+        Self {
+            quiet,
+            color: match color {
+                Color::Always => true,
+                Color::Never => false,
+                Color::Auto => stderr_is_terminal && !dumb && !set("NO_COLOR"),
+            },
+            is_live: stderr_is_terminal && !dumb,
+            can_ask: stderr_is_terminal && io::stdin().is_terminal(),
+            stdout_is_terminal: io::stdout().is_terminal(),
+            width: usize::from(width).clamp(20, 240),
+            height: usize::from(height).max(4),
+        }
+    }
+
+    /// Says something that must be heard. A stderr that is closed is nobody's error.
+    pub(crate) fn say(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = writeln!(stderr, "{}", text.trim_end_matches('\n'));
+    }
+
+    /// Says something that `--quiet` leaves out.
+    pub(crate) fn inform(&self, text: &str) {
+        if !self.quiet && !text.is_empty() {
+            self.say(text);
+        }
+    }
+
+    /// Warns.
+    pub(crate) fn warn(&self, text: &str) {
+        let text = words::printable(text);
+        self.inform(&format!("{} {text}", self.paint(Tone::Caution, "warning:")));
+    }
+
+    /// Says why the program ends, and the next move.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        let chain = format!("{:#}", failure.error);
+        self.say(&format!("{} {}", self.paint(Tone::Bad, "error:"), words::printable(&chain)));
+        if let Some(hint) = &failure.hint {
+            self.say(&format!("{} {}", self.paint(Tone::Strong, "hint:"), words::printable(hint)));
+        }
+    }
+
+    /// The text in the colour of a tone, where there are colours.
+    pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
+        let style = Style::new().force_styling(self.color);
+        let style = match tone {
+            Tone::Good => style.green(),
+            Tone::Caution => style.yellow(),
+            Tone::Bad => style.red(),
+            Tone::Faint => style.dim(),
+            Tone::Strong => style.bold(),
+        };
+        style.apply_to(text).to_string()
+    }
+}

@@ -1,0 +1,46 @@
+//! How commands fail: an exit code, the chain of what went wrong, and the next move.
+
+use std::fmt;
+
+use crate::exit::Exit;
+
+/// An error on its way to the terminal.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// How the program ends.
+    pub(crate) exit: Exit,
+    /// What was attempted, on what, and what was found.
+    pub(crate) error: anyhow::Error,
+    /// The next move, where one is known.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    /// The command line, the configuration or a path is wrong.
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::Usage, error: error.into(), hint: None }
+    }
+
+    /// The same, from a message.
+    pub(crate) fn usage_message(message: impl fmt::Display) -> Self {
+        Self::usage(anyhow::anyhow!("{message}"))
+    }
+
+    /// The plan cannot be used.
+    pub(crate) fn invalid(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Invalid, error: anyhow::anyhow!("{message}"), hint: None }
+    }
+
+    /// Names the next move.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// What went wrong while doing what was asked for: neither the user's nor the plan's fault.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { exit: Exit::Failed, error, hint: None }
+    }
+}

@@ -1,0 +1,117 @@
+//! From a document to a judged plan, and how a verdict is shown.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pe_model::{Catalog, JsonMap, Plan, ReadError, read_value};
+use pe_tools::{HttpPolicy, ToolConfig};
+use pe_validate::{Checked, Code, Finding, Limits, Severity, ValidPlan, ValidationReport};
+
+use crate::args::{Parameter, ReadArgs};
+use crate::document::{Document, Source};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::words::count;
+
+/// A plan file and what was found in it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The document's name.
+    pub(crate) name: String,
+    /// Every finding, with lines and columns.
+    pub(crate) report: ValidationReport,
+    /// The plan as written, when it could be read.
+    pub(crate) written: Option<Arc<Plan>>,
+    /// The plan that can be executed, when there is no error.
+    pub(crate) plan: Option<ValidPlan>,
+}
+
+impl Loaded {
+    /// Judges a document; `parameters` are set in the plan's context.
+    pub(crate) fn check(
+        document: Document,
+        catalog: &Catalog,
+        limits: &Limits,
+        parameters: &[Parameter],
+    ) -> Self {
+        let name = document.name;
+        let bytes = match document.bytes {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return Self { name, report: unreadable(&error), written: None, plan: None };
+            }
+        };
+        let Checked { report, written, plan } =
+            pe_validate::check_file(&bytes, document.format, catalog, limits);
+        let checked = Self { name, report, written, plan };
+        if parameters.is_empty() { checked } else { checked.with(catalog, limits, parameters) }
+    }
+
+    /// The same with values in the plan's context. They cannot make a plan more or less valid:
+    /// what `context` holds is looked at only when an expression is evaluated.
+    fn with(self, catalog: &Catalog, limits: &Limits, parameters: &[Parameter]) -> Self {
+        let Some(written) = &self.written else { return self };
+        let mut plan = Plan::clone(written);
+        let entries = parameters.iter().map(|entry| (entry.key.clone(), entry.value.clone()));
+        plan.context.extend::<JsonMap>(entries.collect());
+        // Unknown fields are errors when strict and known only to the first check.
+        let Checked { plan, written, .. } = pe_validate::check(plan, catalog, limits);
+        let plan = plan.filter(|_| self.report.is_valid);
+        Self { plan, written, ..self }
+    }
+
+    /// The verdict in one line: `plan.json: valid, 2 warnings`.
+    pub(crate) fn verdict(&self) -> String {
+        let number = |severity| self.report.of(severity).count();
+        let (errors, warnings) = (number(Severity::Error), number(Severity::Warning));
+        let mut words = vec![if self.report.is_valid { "valid" } else { "invalid" }.to_owned()];
+        if errors > 0 {
+            words.push(count(errors, "error"));
+        }
+        if warnings > 0 {
+            words.push(count(warnings, "warning"));
+        }
+        format!("{}: {}", self.name, words.join(", "))
+    }
+}
+
+/// The report on a document that was not even looked at.
+fn unreadable(error: &ReadError) -> ValidationReport {
+    let message = error.to_string();
+    ValidationReport {
+        errors: vec![message.clone()],
+        findings: vec![Finding {
+            code: Code::Unreadable,
+            severity: Severity::Error,
+            message,
+            pointer: String::new(),
+            step_id: None,
+            line: None,
+            column: None,
+            suggestion: None,
+        }],
+        ..ValidationReport::default()
+    }
+}
+
+/// How the built-in tools are set up.
+pub(crate) fn tool_config(settings: &Settings, root: Option<&Path>) -> ToolConfig {
+    let http = HttpPolicy { hosts: settings.hosts.clone() };
+    ToolConfig { http, ..ToolConfig::new(root.unwrap_or(Path::new("."))) }
+}
+
+/// The catalog that plans are judged against: that of `--tools`, else the built-in tools'.
+pub(crate) fn catalog(read: &ReadArgs, settings: &Settings) -> Result<Catalog, Failure> {
+    let Some(path) = &read.tools else {
+        let tools = pe_tools::builtin(&tool_config(settings, None)).map_err(Failure::usage)?;
+        return Ok(tools.catalog());
+    };
+    let source = Source::new(path);
+    let document = Document::read(&source, None)?;
+    let cannot = |error: anyhow::Error| {
+        Failure::usage(error.context(format!("cannot use `{}` as a tool catalog", document.name)))
+    };
+    let bytes = document.bytes.as_deref().map_err(|error| cannot(error.clone().into()))?;
+    let value = read_value(bytes, document.format).map_err(|error| cannot(error.into()))?;
+    Catalog::from_value(&value).map_err(|error| cannot(error.into()))
+}

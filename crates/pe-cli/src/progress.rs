@@ -1,0 +1,234 @@
+//! What is shown while a plan runs: events on stdout where they are asked for, progress on
+//! stderr.
+//!
+//! One thread owns both, so that neither the run waits for a slow reader nor two lines mix.
+//! It folds the events, as every reader of a run does, and stands still while a person is
+//! being asked.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use pe_exec::Observer;
+use pe_model::{Event, RunState};
+use tokio::sync::oneshot;
+
+use crate::console::{Console, Tone};
+use crate::output::Output;
+
+mod live;
+mod narration;
+
+use live::Live;
+use narration::Narrator;
+
+/// How often the live view is drawn.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// What progress looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing.
+    None,
+    /// A line an event.
+    Lines,
+    /// Running steps, drawn over and over; lines only for what goes wrong.
+    Live,
+}
+
+/// Hands things over to the thread that shows them.
+#[derive(Debug, Clone)]
+pub(crate) struct Presenter {
+    sender: Sender<Message>,
+}
+
+enum Message {
+    Events(Vec<Event>),
+    Say(String),
+    Pause(oneshot::Sender<()>),
+    Resume,
+    Finish,
+}
+
+/// Resolves once everything has been shown; an error when stdout could not be written.
+pub(crate) type Shown = oneshot::Receiver<anyhow::Result<()>>;
+
+impl Presenter {
+    /// Starts the thread. `output`: where each event goes as a line of JSON.
+    pub(crate) fn start(
+        console: Console,
+        look: Look,
+        output: Option<Output>,
+    ) -> anyhow::Result<(Arc<Self>, Shown)> {
+        let (sender, receiver) = channel();
+        let (done, shown) = oneshot::channel();
+        let screen = Screen {
+            live: (look == Look::Live).then(|| Live::new(console.clone())),
+            look,
+            console,
+            output,
+            narrator: Narrator::default(),
+            state: None,
+            began: Instant::now(),
+            held: Vec::new(),
+            is_paused: false,
+            failure: None,
+        };
+        std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
+            let _ = done.send(screen.run(&receiver));
+        })?;
+        Ok((Arc::new(Self { sender }), shown))
+    }
+
+    /// Says something between two frames.
+    pub(crate) fn say(&self, text: impl Into<String>) {
+        self.send(Message::Say(text.into()));
+    }
+
+    /// Clears the live view and keeps still until the guard is dropped.
+    pub(crate) async fn pause(&self) -> Pause {
+        let (ack, still) = oneshot::channel();
+        let pause = Pause { sender: self.sender.clone() };
+        self.send(Message::Pause(ack));
+        // A thread that has ended shows nothing either.
+        let _ = still.await;
+        pause
+    }
+
+    /// Shows what is left and ends the thread.
+    pub(crate) fn finish(&self) {
+        self.send(Message::Finish);
+    }
+
+    fn send(&self, message: Message) {
+        // The thread outlives the run; were it gone, there would be nothing to show it on.
+        let _ = self.sender.send(message);
+    }
+}
+
+impl Observer for Presenter {
+    fn observe(&self, events: &[Event]) {
+        self.send(Message::Events(events.to_vec()));
+    }
+}
+
+/// While this lives, stderr belongs to somebody else.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    sender: Sender<Message>,
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        let _ = self.sender.send(Message::Resume);
+    }
+}
+
+/// The thread's side.
+struct Screen {
+    console: Console,
+    look: Look,
+    live: Option<Live>,
+    output: Option<Output>,
+    narrator: Narrator,
+    state: Option<RunState>,
+    began: Instant,
+    /// Lines that came while somebody was being asked.
+    held: Vec<(Tone, String)>,
+    is_paused: bool,
+    failure: Option<anyhow::Error>,
+}
+
+impl Screen {
+    fn run(mut self, messages: &Receiver<Message>) -> anyhow::Result<()> {
+        loop {
+            let message = match messages.recv_timeout(FRAME) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Message::Finish),
+            };
+            match message {
+                Some(Message::Events(events)) => self.take(&events),
+                Some(Message::Say(text)) => self.line(Tone::Strong, text),
+                Some(Message::Pause(ack)) => {
+                    self.is_paused = true;
+                    self.clear();
+                    let _ = ack.send(());
+                }
+                Some(Message::Resume) => self.resume(),
+                Some(Message::Finish) => {
+                    self.resume();
+                    self.clear();
+                    return self.failure.map_or(Ok(()), Err);
+                }
+                None => {}
+            }
+            self.draw();
+        }
+    }
+
+    fn take(&mut self, events: &[Event]) {
+        for event in events {
+            if let Some(output) = &mut self.output
+                && let Err(error) = output.json_line(event)
+            {
+                // Said once, at the end; the run goes on.
+                self.output = None;
+                self.failure = Some(error);
+            }
+            if self.look == Look::None {
+                continue;
+            }
+            match &mut self.state {
+                None => {
+                    self.began = Instant::now();
+                    self.state = RunState::begin(event).ok();
+                }
+                Some(state) => {
+                    let applied = state.apply(event);
+                    debug_assert!(applied.is_ok(), "{applied:?}");
+                }
+            }
+            if let Some(state) = &self.state
+                && let Some((tone, line)) = self.narrator.narrate(event, state)
+            {
+                self.line(tone, line);
+            }
+        }
+    }
+
+    fn line(&mut self, tone: Tone, line: String) {
+        if self.is_paused {
+            self.held.push((tone, line));
+            return;
+        }
+        let shown = match tone {
+            Tone::Faint | Tone::Good | Tone::Strong => line,
+            Tone::Caution | Tone::Bad => self.console.paint(tone, &line),
+        };
+        match &mut self.live {
+            Some(_) if matches!(tone, Tone::Faint | Tone::Good) => {}
+            Some(live) => live.line(&shown),
+            None => self.console.say(&shown),
+        }
+    }
+
+    fn resume(&mut self) {
+        self.is_paused = false;
+        for (tone, line) in std::mem::take(&mut self.held) {
+            self.line(tone, line);
+        }
+    }
+
+    fn draw(&mut self) {
+        if let (Some(live), Some(state), false) = (&mut self.live, &self.state, self.is_paused) {
+            live.draw(state, self.began.elapsed().as_millis() as u64);
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.clear();
+        }
+    }
+}

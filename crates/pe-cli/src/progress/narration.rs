@@ -1,0 +1,124 @@
+//! Events in words, one line each.
+
+use std::collections::HashMap;
+
+use pe_model::{Event, EventKind, Resolution, RunState, StepError, StepId, StopCause, WaitingFor};
+
+use crate::console::Tone;
+use crate::words::{count, duration, one_line};
+
+/// Tells what happens. Remembers only how each step last failed.
+#[derive(Debug, Default)]
+pub(super) struct Narrator {
+    last_errors: HashMap<StepId, StepError>,
+}
+
+impl Narrator {
+    /// The line for an event that was just applied to `state`; none for what the next event
+    /// says better.
+    pub(super) fn narrate(&mut self, event: &Event, state: &RunState) -> Option<(Tone, String)> {
+        let id = event.kind.step_id().map(|id| one_line(id.as_str())).unwrap_or_default();
+        let step = || event.kind.step_id().and_then(|id| state.step(id));
+        // Iterations are told apart only in a loop.
+        let named = |iteration: u32| match step() {
+            Some(step) if step.loop_count.is_some() => format!("{id}[{iteration}]"),
+            _ => id.clone(),
+        };
+        let is_loop = || step().is_some_and(|step| step.loop_count.is_some());
+        Some(match &event.kind {
+            EventKind::RunStarted { plan, .. } => {
+                let steps = count(plan.steps.len(), "step");
+                let goal = one_line(&plan.goal);
+                let goal = if goal.is_empty() { "a plan".to_owned() } else { goal };
+                (Tone::Faint, format!("run {}: {goal} ({steps})", event.run_id))
+            }
+            EventKind::PlanRevised { plan, .. } => {
+                (Tone::Strong, format!("plan revised: {}", count(plan.steps.len(), "step")))
+            }
+            EventKind::LoopStarted { count: times, .. } => (
+                Tone::Faint,
+                format!("{id} loops, {} at most", count(*times as usize, "iteration")),
+            ),
+            EventKind::AttemptStarted { key, .. } => {
+                let name = named(key.iteration);
+                let attempt = match key.attempt {
+                    1 => String::new(),
+                    attempt => format!(" (attempt {attempt})"),
+                };
+                (Tone::Faint, format!("{name} started{attempt}"))
+            }
+            EventKind::AttemptSucceeded { key, duration_ms, .. } if is_loop() => {
+                let name = named(key.iteration);
+                (Tone::Faint, format!("{name} completed in {}", duration(*duration_ms)))
+            }
+            EventKind::AttemptSucceeded { .. } => return None,
+            EventKind::AttemptFailed { key, error, .. } => {
+                self.last_errors.insert(key.step_id.clone(), error.clone());
+                return None;
+            }
+            EventKind::AttemptInterrupted { key } => {
+                (Tone::Caution, format!("{} interrupted", named(key.iteration)))
+            }
+            EventKind::RetryScheduled { step_id, iteration, delay_ms, .. } => {
+                let after = self.last_errors.get(step_id);
+                let after = after.map(|error| format!(" after {}", said(error)));
+                let (name, delay) = (named(*iteration), duration(*delay_ms));
+                (Tone::Caution, format!("{name} retries in {delay}{}", after.unwrap_or_default()))
+            }
+            EventKind::StepWaiting { waiting_for, .. } => {
+                let what = match waiting_for {
+                    WaitingFor::Approval => "approval",
+                    WaitingFor::Consent => "consent",
+                };
+                (Tone::Faint, format!("{id} waits for {what}"))
+            }
+            EventKind::StepApproved { .. } => (Tone::Faint, format!("{id} approved")),
+            EventKind::StepRejected { .. } => (Tone::Caution, format!("{id} rejected")),
+            EventKind::StepInDoubt { error, .. } => {
+                (Tone::Bad, format!("{id} is in doubt: {}", said(error)))
+            }
+            EventKind::StepResolved { resolution, .. } => {
+                let how = match resolution {
+                    Resolution::Done { .. } => "done",
+                    Resolution::Failed => "failed",
+                    Resolution::Retry => "to be tried again",
+                };
+                (Tone::Faint, format!("{id} resolved as {how}"))
+            }
+            EventKind::StepCompleted { .. } => {
+                let took = step().and_then(|step| step.execution_time_ms);
+                let took = took.map(|ms| format!(" in {}", duration(ms))).unwrap_or_default();
+                (Tone::Good, format!("{id} completed{took}"))
+            }
+            EventKind::StepFailed { error, .. } => {
+                (Tone::Bad, format!("{id} failed: {}", said(error)))
+            }
+            EventKind::StepSkipped { reason, .. } => {
+                (Tone::Faint, format!("{id} skipped: {}", reason.as_str()))
+            }
+            EventKind::StepRecovered { recovered_by, .. } => {
+                let by = one_line(recovered_by.as_str());
+                (Tone::Caution, format!("{id} recovered by {by}"))
+            }
+            EventKind::RunStopping { cause } => {
+                let why = match cause {
+                    StopCause::Interrupted => "interrupted",
+                    StopCause::Timeout => "the plan's time is used up",
+                    StopCause::Budget => "a budget is used up",
+                };
+                (Tone::Caution, format!("stopping: {why}"))
+            }
+            // The summary says it.
+            EventKind::RunFinished { .. } => return None,
+        })
+    }
+}
+
+/// An error on one line of bearable length.
+fn said(error: &StepError) -> String {
+    const LONGEST: usize = 400;
+    crate::words::fit(&one_line(&error.to_string()), LONGEST).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

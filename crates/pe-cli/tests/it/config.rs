@@ -1,0 +1,81 @@
+//! Where settings come from, as seen from outside.
+
+use serde_json::{Value, json};
+
+use crate::world::{World, echo, plan, touch};
+
+/// The configuration that a run started with.
+fn config(world: &World, variables: &[(&str, &str)], flags: &[&str]) -> Value {
+    let words = [&["run", "plan.json", "--output", "jsonl"], flags].concat();
+    let done = world.pe_with(variables, &words).exits(0);
+    done.events().remove(0)["config"].take()
+}
+
+#[test]
+fn flags_win_over_variables_over_the_project_over_the_user() {
+    let world = World::with_plan(&plan(json!([echo("a", 1)])));
+    let slots = |variables: &[_], flags: &[_]| {
+        config(&world, variables, flags)["max_parallel_steps"].clone()
+    };
+    assert_eq!(slots(&[], &[]), 3, "the default");
+    world.write("home/.config/pe/config.toml", "[orchestrator]\nmax_parallel_steps = 4\n");
+    assert_eq!(slots(&[], &[]), 4, "the user's file");
+    world.write("xdg/pe/config.toml", "[orchestrator]\nmax_parallel_steps = 5\n");
+    let xdg = world.path().join("xdg");
+    let xdg = ("XDG_CONFIG_HOME", xdg.to_str().unwrap());
+    assert_eq!(slots(&[xdg], &[]), 5, "the user's file where XDG says");
+    world.write(".pe/config.toml", "[orchestrator]\nmax_parallel_steps = 6\n");
+    assert_eq!(slots(&[xdg], &[]), 6, "the project's file");
+    world.write("other.toml", "[orchestrator]\nmax_parallel_steps = 7\n");
+    assert_eq!(slots(&[xdg], &["--config", "other.toml"]), 7, "a file that is named");
+    let variable = ("PE_MAX_PARALLEL_STEPS", "8");
+    assert_eq!(slots(&[xdg, variable], &["--config", "other.toml"]), 8, "a variable");
+    assert_eq!(slots(&[variable], &["--parallel", "9"]), 9, "a flag");
+}
+
+#[test]
+fn size_limits_apply_to_a_file_only_when_they_were_set() {
+    let steps: Vec<Value> = (0..25).map(|n| echo(&format!("s{n}"), n)).collect();
+    let world = World::with_plan(&plan(json!(steps)));
+    world.pe(&["validate", "plan.json"]).exits(0);
+    let set = [("PE_MAX_PLAN_STEPS", "20")];
+    let done = world.pe_with(&set, &["validate", "plan.json"]).exits(3);
+    done.prints("the plan has 25 steps, more than 20");
+}
+
+#[test]
+fn odd_settings_are_said_and_wrong_ones_end_the_program() {
+    let world = World::with_plan(&plan(json!([echo("a", 1)])));
+    world.write(".pe/config.toml", "[orchestrator]\nfail_fastt = true\n");
+    let done = world.pe(&["run", "plan.json"]).exits(0);
+    done.says("warning: `.pe/config.toml`: there is no `orchestrator.fail_fastt`; it is ignored; did you mean `fail_fast`?");
+    world.write(".pe/config.toml", "[orchestrator]\nfail_fast = \"yes\"\n");
+    let done = world.pe(&["run", "plan.json"]).exits(2);
+    done.says("`.pe/config.toml`: `orchestrator.fail_fast`: expected true or false, found \"yes\"");
+    let done = world.pe(&["run", "plan.json", "--config", "gone.toml"]).exits(2);
+    done.says("cannot read the configuration file `gone.toml`");
+    let done = World::new().pe_with(&[("PE_STEP_TIMEOUT_MS", "soon")], &["run", "x.json"]).exits(2);
+    done.says("`PE_STEP_TIMEOUT_MS` in the environment: expected milliseconds");
+}
+
+#[test]
+fn a_checkout_cannot_allow_itself_anything() {
+    let world = World::with_plan(&plan(json!([touch("t", "made")])));
+    world.write(".pe/config.toml", "[policy]\nallow = [\"touch\"]\n");
+    let done = world.pe(&["run", "plan.json"]).exits(5);
+    assert!(!world.exists("made"));
+    done.says("`[policy]` in `.pe/config.toml` is ignored").says("--config .pe/config.toml");
+    world.pe(&["run", "plan.json", "--config", ".pe/config.toml"]).exits(0);
+    assert!(world.exists("made"));
+}
+
+#[test]
+fn the_users_own_file_allows() {
+    let world = World::with_plan(&plan(json!([touch("t", "made")])));
+    let rule = "[policy]\nallow = [{ rule = \"touch made\", effect = \"idempotent\" }]\n";
+    world.write("home/.config/pe/config.toml", rule);
+    let done = world.pe(&["run", "plan.json", "--output", "jsonl"]).exits(0);
+    let started = done.events().into_iter().find(|event| event["type"] == "attempt_started");
+    assert_eq!(started.unwrap()["effect"], "idempotent");
+    assert!(world.exists("made"));
+}

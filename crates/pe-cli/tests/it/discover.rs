@@ -1,0 +1,204 @@
+//! The verbs that look and do not act.
+
+use serde_json::{Value, json};
+
+use crate::world::{World, echo, fail, plan, sleep};
+
+fn diamond() -> Value {
+    let mut join = echo("join", "{{ results.left }} {{ results.right }}");
+    join["action"] = json!("Put both together");
+    plan(json!([echo("left", 1), sleep("right", 200), join]))
+}
+
+#[test]
+fn validate_prints_findings_and_a_verdict() {
+    let world = World::with_plan(&diamond());
+    assert_eq!(world.pe(&["validate", "plan.json"]).exits(0).stdout, "plan.json: valid\n");
+    world.write(
+        "bad.json",
+        r#"{"goal": "g", "steps": [
+  {"step_id": "a", "tool": "ehco", "parameters": {}, "extra": 1, "dependencies": ["b"]}]}"#,
+    );
+    let done = world.pe(&["validate", "plan.json", "bad.json"]).exits(3);
+    insta::assert_snapshot!(done.stdout, @"
+    plan.json: valid
+    bad.json:2:63: warning[PE003]: plans have no field `extra`; it is ignored
+    bad.json:2:83: error[PE013]: step `a` depends on `b`, which this plan does not define
+    bad.json:2:28: error[PE040]: step `a` calls tool `ehco`, which does not exist; did you mean `echo`?
+    bad.json: invalid, 2 errors, 1 warning
+    ");
+    let documents = world.pe(&["validate", "plan.json", "bad.json", "--json"]).exits(3).json();
+    assert_eq!(documents[0]["file"], "plan.json");
+    assert_eq!(documents[1]["report"]["missing_tools"], json!(["ehco"]));
+    let one = world.pe(&["validate", "bad.json", "--json"]).exits(3).json();
+    assert_eq!(one["is_valid"], false, "one file gives the report itself");
+}
+
+#[test]
+fn strictness_is_a_flag() {
+    let world = World::with_plan(&plan(json!([{"step_id": "a", "tool": "nowhere"}])));
+    world.pe(&["validate", "plan.json"]).exits(3);
+    world.pe(&["validate", "plan.json", "--strictness", "lenient"]).exits(0).prints("1 warning");
+}
+
+#[test]
+fn catalogs_in_three_notations_replace_the_builtin_tools() {
+    let world = World::with_plan(&plan(json!([
+        {"step_id": "a", "tool": "search", "parameters": {"q": "x"}}])));
+    let parameters = json!({"type": "object", "required": ["q"], "properties": {"q": {}}});
+    let openai =
+        json!([{"type": "function", "function": {"name": "search", "parameters": parameters}}]);
+    let mcp = json!({"tools": [{"name": "search", "inputSchema": parameters}]});
+    for catalog in [openai, mcp] {
+        world.write("tools.json", catalog.to_string());
+        world.pe(&["validate", "plan.json", "--tools", "tools.json"]).exits(0);
+    }
+    world.pe(&["validate", "plan.json"]).exits(3);
+
+    // Ours, as `pe tools --json` prints it.
+    let own = world.pe(&["tools", "--json"]).exits(0).stdout;
+    world.write("own.json", own);
+    world.write("plan.json", diamond().to_string());
+    world.pe(&["validate", "plan.json", "--tools", "own.json"]).exits(0);
+}
+
+#[test]
+fn simulate_works_in_virtual_time() {
+    let world = World::with_plan(&plan(json!([sleep("a", 3_600_000), sleep("b", 3_600_000)])));
+    let simulation = world.pe(&["simulate", "plan.json", "--json"]).exits(0).json();
+    assert_eq!(simulation["makespan_ms"], 3_600_000);
+    let one = world.pe(&["simulate", "plan.json", "--json", "--parallel", "1"]).exits(0).json();
+    assert_eq!((&one["workers"], &one["makespan_ms"]), (&json!(1), &json!(7_200_000)));
+    for field in ["lower_bound_ms", "critical_path_ms", "work_ms", "critical_path", "schedule"] {
+        assert!(!one[field].is_null(), "{field}");
+    }
+    insta::assert_snapshot!(world.pe(&["simulate", "plan.json"]).exits(0).stdout, @"
+    Makespan: 1 h 00 min with 3 workers (no schedule can take less than 1 h 00 min)
+    Critical path: 1 step in 1 h 00 min
+      a
+    Work: 2 h 00 min
+    ");
+    world.write("bad.json", "{\"goal\": \"g\", \"steps\": []}");
+    let report = world.pe(&["simulate", "bad.json", "--json"]).exits(3).json();
+    assert_eq!(report["is_valid"], false);
+}
+
+#[test]
+fn s1_graph_draws_plans_and_runs() {
+    let world = World::with_plan(&diamond());
+    insta::assert_snapshot!(world.pe(&["graph", "plan.json"]).exits(0).stdout, @"
+    Plan: test
+    Status: created
+    Steps:
+      → [left] echo (echo)
+      → [right] sleep (sleep)
+      ○ [join] Put both together (echo)
+
+    Progress: 0.0%
+    ");
+    let dot = world.pe(&["graph", "plan.json", "--format", "dot"]).exits(0).stdout;
+    assert!(dot.starts_with("digraph"), "{dot}");
+    let mermaid = world.pe(&["graph", "plan.json", "--format", "mermaid"]).exits(0).stdout;
+    assert!(mermaid.starts_with("flowchart TD"), "{mermaid}");
+    assert_eq!(mermaid.matches("-->").count(), 2, "edges that only references imply: {mermaid}");
+
+    let run = world.pe(&["run", "plan.json", "--json"]).exits(0).stdout;
+    let done = world.pe_reading(&["graph", "-"], run.as_bytes()).exits(0);
+    done.prints("Status: completed").prints("✓ [join]").prints("Progress: 100.0%");
+    let done = world.pe_reading(&["graph", "-"], b"{\"run_id\": 1}").exits(3);
+    done.says("as the JSON of a run");
+}
+
+#[test]
+fn graph_draws_what_is_not_valid() {
+    let mut a = echo("a", 1);
+    a["dependencies"] = json!(["b"]);
+    let mut b = echo("b", 1);
+    b["dependencies"] = json!(["a"]);
+    World::with_plan(&plan(json!([a, b]))).pe(&["graph", "plan.json"]).exits(0).prints("[b]");
+}
+
+#[test]
+fn s2_diff_compares_plans_and_runs() {
+    let world = World::with_plan(&diamond());
+    let mut other = diamond();
+    other["steps"][1]["parameters"]["duration_ms"] = json!(300);
+    world.write("other.json", other.to_string());
+    let done = world.pe(&["diff", "plan.json", "other.json"]).exits(0);
+    done.prints("right").prints("duration_ms");
+    world.pe(&["diff", "plan.json", "other.json", "--exit-code"]).exits(1);
+    world.pe(&["diff", "plan.json", "plan.json", "--exit-code"]).exits(0);
+    let diff = world.pe(&["diff", "plan.json", "other.json", "--json"]).exits(0).json();
+    for field in [
+        "goal_same",
+        "steps_count_diff",
+        "added_steps",
+        "removed_steps",
+        "modified_steps",
+        "score1",
+        "score2",
+        "better_plan",
+    ] {
+        assert!(!diff[field].is_null(), "{field}");
+    }
+    let run = world.pe(&["run", "plan.json", "--json"]).exits(0).stdout;
+    world.write("run.json", run);
+    world.pe(&["diff", "plan.json", "run.json", "--exit-code"]).exits(0);
+}
+
+#[test]
+fn tools_are_listed_one_a_line_for_the_next_program() {
+    let world = World::new();
+    let list = world.pe(&["tools"]).exits(0).stdout;
+    assert!(list.starts_with("TOOL"), "{list}");
+    let line = list.lines().find(|line| line.starts_with("run_command")).unwrap();
+    let cells: Vec<&str> = line.split_whitespace().take(4).collect();
+    assert_eq!(cells, ["run_command", "once", "process", "asks"]);
+    let count = world.pe(&["tools", "--json"]).exits(0).json().as_array().unwrap().len();
+    assert_eq!(list.lines().count(), count + 1);
+    let done = world.pe(&["tools", "write_file"]).exits(0);
+    done.prints("idempotent").prints("Parameters:").prints("--allow");
+    assert_eq!(world.pe(&["tools", "echo", "--json"]).exits(0).json()["name"], "echo");
+}
+
+#[test]
+fn every_schema_is_one_and_accepts_what_is_written() {
+    let world = World::with_plan(&plan(json!([echo("a", 1), fail("b")])));
+    let names = world.pe(&["schema", "--list"]).exits(0).stdout;
+    assert_eq!(names, "plan\nconfig\nevents\nreport\nrun\n");
+    let schema = |name: &str| world.pe(&["schema", name]).exits(0).json();
+    for name in names.lines() {
+        assert_eq!(schema(name)["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    }
+    let events = world.pe(&["run", "plan.json", "--output", "jsonl"]).exits(1).events();
+    let report = world.pe(&["validate", "plan.json", "--json"]).exits(0).json();
+    let run = world.pe(&["run", "plan.json", "--json"]).exits(1).json();
+    let config = json!({"orchestrator": {"fail_fast": true}, "http": {"hosts": ["a"]},
+        "policy": {"allow": ["git log", {"rule": "git", "effect": "read"}]}});
+    let check = |name: &str, document: &Value| {
+        let validator = jsonschema::validator_for(&schema(name)).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(document).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}: {document}");
+    };
+    check("plan", &plan(json!([echo("a", 1)])));
+    check("config", &config);
+    check("report", &report);
+    check("run", &run);
+    for event in &events {
+        check("events", event);
+    }
+}
+
+#[test]
+fn completions_and_pages() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        world.pe(&["completions", shell]).exits(0).prints("simulate");
+    }
+    world.pe(&["man"]).exits(0).prints(".TH pe 1");
+    world.pe(&["man", "run"]).exits(0).prints("pe\\-run").prints("allow");
+    world.pe(&["--version"]).exits(0).prints("pe 0.");
+    let help = world.pe(&["--help"]).exits(0).stdout;
+    assert!(help.contains("Exit codes:"), "{help}");
+}

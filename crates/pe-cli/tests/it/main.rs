@@ -1,0 +1,13 @@
+//! The real `pe`, run as a user or a script runs it.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
+
+mod bad_input;
+mod config;
+mod consent;
+mod discover;
+mod look;
+mod run;
+mod signal;
+mod stdio;
+mod world;
