@@ -115,9 +115,6 @@ pub(crate) struct ReadArgs {
     /// MCP `tools/list` result, or the output of `pe tools --json`
     #[arg(long, value_name = "CATALOG", help_heading = "Reading")]
     pub(crate) tools: Option<PathBuf>,
-    /// Set context.KEY; VALUE is JSON where it parses as that, else text
-    #[arg(short = 'p', long = "param", value_name = "KEY=VALUE", help_heading = "Reading")]
-    pub(crate) parameters: Vec<Parameter>,
 }
 
 /// `pe validate`.

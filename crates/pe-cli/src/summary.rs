@@ -50,7 +50,7 @@ pub(crate) fn line(report: &RunReport, state: &RunState, console: &Console) -> S
         (report.steps_skipped, "skipped"),
         (with(StepStatus::Waiting), "waiting"),
         (with(StepStatus::InDoubt), "in doubt"),
-        (with(StepStatus::Pending), "not run"),
+        (with(StepStatus::Pending), "unfinished"),
     ];
     parts
         .extend(rest.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")));
@@ -79,7 +79,9 @@ fn status(step: &PlanStep) -> (Tone, &'static str) {
         StepStatus::Skipped => (Tone::Faint, "skipped"),
         StepStatus::Waiting => (Tone::Caution, "waiting"),
         StepStatus::InDoubt => (Tone::Bad, "in doubt"),
-        StepStatus::Pending | StepStatus::Ready | StepStatus::Running => (Tone::Faint, "not run"),
+        StepStatus::Pending | StepStatus::Ready | StepStatus::Running => {
+            (Tone::Faint, "unfinished")
+        }
     }
 }
 

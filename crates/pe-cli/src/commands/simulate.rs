@@ -17,7 +17,7 @@ pub(super) fn run(verb: &SimulateVerb, context: &mut Context) -> Result<Exit, Fa
     let settings = context.settings(flags)?;
     let catalog = catalog(&verb.read, &settings)?;
     let document = Document::read(&Source::new(&verb.file), verb.format.map(Into::into))?;
-    let loaded = Loaded::check(document, &catalog, &settings.limits, &verb.read.parameters);
+    let loaded = Loaded::check(document, &catalog, &settings.limits, &[]);
     context.console.inform(&printable(&loaded.report.render(&loaded.name)));
     let Some(plan) = &loaded.plan else {
         if verb.json {

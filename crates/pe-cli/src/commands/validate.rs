@@ -27,7 +27,7 @@ pub(super) fn run(verb: &ValidateVerb, context: &mut Context) -> Result<Exit, Fa
     let documents = documents(verb, context)?;
     let loaded: Vec<Loaded> = documents
         .into_iter()
-        .map(|document| Loaded::check(document, &catalog, &settings.limits, &verb.read.parameters))
+        .map(|document| Loaded::check(document, &catalog, &settings.limits, &[]))
         .collect();
     if verb.json {
         let entries = loaded.iter().map(|one| Entry { file: &one.name, report: &one.report });
