@@ -31,7 +31,7 @@ pub(crate) fn table(report: &RunReport, console: &Console) -> String {
             fit(&note(step), LONGEST_NOTE).into_owned(),
         ]);
     }
-    let mut text = table.render(console.width);
+    let mut text = if table.is_empty() { String::new() } else { table.render(console.width) };
     if left_out > 0 {
         text += &format!("… and {left_out} more steps that completed\n");
     }

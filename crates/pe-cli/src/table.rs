@@ -29,6 +29,11 @@ impl<const N: usize> Table<N> {
         self.rows.push(cells);
     }
 
+    /// Whether there is no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// The table as text, every line within `width` columns where that is possible.
     pub(crate) fn render(&self, width: usize) -> String {
         let widths = self.widths(width);

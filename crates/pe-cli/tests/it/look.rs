@@ -39,18 +39,27 @@ impl Terminal {
         Self { child, screen: File::from(controller), seen: String::new() }
     }
 
+    /// Takes what is shown next; false at the end. Nothing for 30 seconds is a failure.
+    #[track_caller]
+    fn read(&mut self) -> bool {
+        let wait = Timespec { tv_sec: 30, tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&self.screen, PollFlags::IN)], Some(&wait));
+        if ready != Ok(1) {
+            self.child.kill().unwrap();
+            panic!("nothing more was shown: {}", self.seen);
+        }
+        let mut bytes = [0; 4096];
+        // The end of the other side is an error here, and not an end of file.
+        let count = self.screen.read(&mut bytes).unwrap_or(0);
+        self.seen += &String::from_utf8_lossy(&bytes[..count]);
+        count > 0
+    }
+
     /// Reads the screen until it has shown `text`.
     #[track_caller]
     fn until(&mut self, text: &str) -> &mut Self {
-        let mut bytes = [0; 4096];
         while !self.seen.contains(text) {
-            let wait = Timespec { tv_sec: 30, tv_nsec: 0 };
-            let ready = poll(&mut [PollFd::new(&self.screen, PollFlags::IN)], Some(&wait));
-            assert_eq!(ready, Ok(1), "{text:?} was not shown in time: {}", self.seen);
-            // The end of the other side is an error here, and not an end of file.
-            let count = self.screen.read(&mut bytes).unwrap_or(0);
-            assert!(count > 0, "{text:?} was never shown: {}", self.seen);
-            self.seen += &String::from_utf8_lossy(&bytes[..count]);
+            assert!(self.read(), "{text:?} was never shown: {}", self.seen);
         }
         self
     }
@@ -62,10 +71,7 @@ impl Terminal {
 
     /// Everything that was shown, the exit code and stdout.
     fn end(mut self) -> (String, Option<i32>, String) {
-        let mut bytes = [0; 4096];
-        while let Ok(count @ 1..) = self.screen.read(&mut bytes) {
-            self.seen += &String::from_utf8_lossy(&bytes[..count]);
-        }
+        while self.read() {}
         let output = self.child.wait_with_output().unwrap();
         (self.seen, output.status.code(), String::from_utf8(output.stdout).unwrap())
     }
@@ -104,6 +110,22 @@ fn all_answers_every_question_to_come() {
     assert_eq!(code, Some(0), "{seen}");
     assert!(world.exists("one") && world.exists("two"));
     assert_eq!(seen.matches("[a]ll: ").count(), 1, "{seen}");
+}
+
+#[test]
+fn what_happens_during_a_question_is_said_after_it() {
+    let mut broken = fail("broken");
+    broken["dependencies"] = json!(["mark"]);
+    let steps = json!([touch("asked", "one"), touch("mark", "mark"), broken]);
+    let world = World::with_plan(&plan(steps));
+    let words = ["run", "plan.json", "--allow", "touch mark", "--parallel", "1"];
+    let mut terminal = Terminal::run(&world, &words, &[]);
+    terminal.until("[a]ll: ");
+    while !world.exists("mark") {
+        std::thread::yield_now();
+    }
+    terminal.types("y\n").until("broken failed");
+    assert_eq!(terminal.end().1, Some(1));
 }
 
 #[test]

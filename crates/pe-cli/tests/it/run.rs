@@ -99,6 +99,17 @@ fn jsonl_is_the_gap_free_stream_of_events() {
 }
 
 #[test]
+fn of_many_steps_only_the_odd_ones_are_listed() {
+    let mut steps: Vec<Value> = (0..60).map(|n| echo(&format!("s{n}"), n)).collect();
+    steps.push(fail("odd"));
+    let done = World::with_plan(&plan(json!(steps))).pe(&["run", "plan.json"]).exits(1);
+    let table: Vec<&str> =
+        done.stderr.lines().skip_while(|line| !line.starts_with("STEP")).collect();
+    assert!(table[1].starts_with("odd ") && table.len() < 8, "{table:?}");
+    done.says("… and 60 more steps that completed");
+}
+
+#[test]
 fn parameters_set_the_context_with_their_types() {
     let world = World::with_plan(&plan(json!([echo("a", "{{ context }}")])));
     let words =

@@ -57,6 +57,8 @@ fn x13_the_second_interrupt_stops_at_once_and_the_run_can_be_resumed() {
     assert_eq!(code, Some(130));
     let report: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(report["status"], "cancelled");
+    // The time of the run's own clock: the grace period would have been five seconds.
+    assert!(report["execution_time_ms"].as_u64().unwrap() < 5_000, "{report}");
     assert_eq!(
         (&report["steps"][0]["status"], &report["steps"][1]["status"]),
         (&json!("pending"), &json!("pending"))
