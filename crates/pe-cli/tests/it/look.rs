@@ -116,12 +116,16 @@ fn all_answers_every_question_to_come() {
 fn what_happens_during_a_question_is_said_after_it() {
     let mut broken = fail("broken");
     broken["dependencies"] = json!(["mark"]);
-    let steps = json!([touch("asked", "one"), touch("mark", "mark"), broken]);
+    // Starts once the failure is recorded, which is when it was handed over to be shown.
+    let mut later = touch("later", "later");
+    later["dependencies"] = json!(["broken"]);
+    later["trigger_rule"] = json!("all_done");
+    let steps = json!([touch("asked", "one"), touch("mark", "mark"), broken, later]);
     let world = World::with_plan(&plan(steps));
-    let words = ["run", "plan.json", "--allow", "touch mark", "--parallel", "1"];
+    let words = ["run", "plan.json", "--allow", "touch mark", "--allow", "touch later"];
     let mut terminal = Terminal::run(&world, &words, &[]);
     terminal.until("[a]ll: ");
-    while !world.exists("mark") {
+    while !world.exists("later") {
         std::thread::yield_now();
     }
     terminal.types("y\n").until("broken failed");
