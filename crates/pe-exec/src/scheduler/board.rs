@@ -135,6 +135,8 @@ pub(super) struct Board {
     /// The attempt that holds a resource, and the steps that wait for it.
     held: HashMap<String, (usize, u32)>,
     parked: HashMap<String, BinaryHeap<Queued>>,
+    /// Queued steps that were parked, with what they waited for.
+    woken: HashMap<usize, String>,
 }
 
 impl Board {
@@ -278,6 +280,7 @@ impl Board {
 
     /// Takes a resource for an attempt; when another holds it, the step is parked.
     pub(super) fn acquire(&mut self, resource: &str, place: usize, iteration: u32) -> bool {
+        self.woken.remove(&place);
         if self.held.contains_key(resource) {
             let queued = self.queued_entry(place);
             self.parked.entry(resource.to_owned()).or_default().push(queued);
@@ -287,16 +290,28 @@ impl Board {
         true
     }
 
-    /// Gives back whatever an attempt holds, and queues one who waits for it.
+    /// Gives back whatever an attempt holds, and wakes one who waits for it.
     pub(super) fn release(&mut self, place: usize, iteration: u32) {
-        if self.held.is_empty() {
-            return;
-        }
         let resource = self.held.iter().find(|(_, holder)| **holder == (place, iteration));
         let Some(resource) = resource.map(|(resource, _)| resource.clone()) else { return };
         self.held.remove(&resource);
+        self.wake(resource);
+    }
+
+    /// A step had its turn and took nothing: whoever waits behind it for the same resource
+    /// is woken in its place.
+    pub(super) fn pass_on(&mut self, place: usize) {
+        if let Some(resource) = self.woken.remove(&place)
+            && !self.held.contains_key(&resource)
+        {
+            self.wake(resource);
+        }
+    }
+
+    fn wake(&mut self, resource: String) {
         if let Some(next) = self.parked.get_mut(&resource).and_then(BinaryHeap::pop) {
             self.enqueue(next.place.0);
+            self.woken.insert(next.place.0, resource);
         }
     }
 }

@@ -16,6 +16,7 @@ impl Scheduler {
         while self.board.running < slots && self.may_start() {
             let Some(place) = self.board.dequeue() else { return };
             self.start_next(place);
+            self.board.pass_on(place);
         }
     }
 

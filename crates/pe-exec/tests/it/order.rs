@@ -90,6 +90,16 @@ fn an_exclusive_resource_is_held_by_one_call_at_a_time() {
 }
 
 #[test]
+fn whoever_waits_for_a_resource_is_not_forgotten_when_the_first_in_line_has_failed() {
+    let ran = run(json!([
+        {"step_id": "l", "tool": "exclusive", "step_type": "loop", "loop_over": "[1, 2]", "loop_parallelism": 2,
+         "complexity": 5, "parameters": {"fail": "execution"}},
+        {"step_id": "other", "tool": "exclusive"},
+    ]));
+    assert_eq!((ran.told("l"), ran.told("other")), ("failed".into(), "completed".into()));
+}
+
+#[test]
 fn x4_conditions_run_skip_or_fail() {
     let ran = run(json!([
         {"step_id": "a", "tool": "t"},

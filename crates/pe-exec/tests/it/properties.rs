@@ -247,7 +247,7 @@ fn check_end(run: &ByHand) {
 }
 
 fn cases() -> u32 {
-    if std::env::var_os("PE_TEST_LONG").is_some() { 20_000 } else { 1_500 }
+    if std::env::var_os("PE_TEST_LONG").is_some() { 100_000 } else { 3_000 }
 }
 
 proptest! {
