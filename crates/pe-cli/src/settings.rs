@@ -95,6 +95,9 @@ impl Flags {
         flags.parallel(args.parallel);
         flags.set("plan_timeout_ms", args.timeout.map(|timeout| timeout.ms));
         flags.set("step_timeout_ms", args.step_timeout.map(|timeout| timeout.ms));
+        let budget: serde_json::Map<String, Value> =
+            args.budget.iter().map(|part| (part.key.clone(), part.value.clone())).collect();
+        flags.set("budget", (!budget.is_empty()).then_some(budget));
         flags.set("fail_fast", args.fail_fast.then_some(true));
         flags
     }

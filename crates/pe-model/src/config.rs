@@ -42,9 +42,10 @@ pub enum Streaming {
     Execute,
 }
 
-/// Hard limits on what a run may spend; none where not given.
+/// Hard limits on what a run may spend; none where not given. A name that is no limit is
+/// refused: a limit that was misspelt would not hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Calls to a model.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,8 @@
 //! is a cycle and not a deadlock. A *barrier* stands for an interval of the plan, so that
 //! many readers of `results` as a whole cost n log n edges and not n².
 
-use daggy::petgraph::graph::{Graph, NodeIndex};
+use daggy::Dag;
+use daggy::petgraph::graph::NodeIndex;
 use daggy::petgraph::visit::EdgeRef;
 
 mod barrier;
@@ -51,7 +52,7 @@ pub struct Link {
 #[derive(Debug, Clone)]
 pub struct StepGraph {
     /// Acyclic, which is checked here: `daggy` would check it with a recursive search.
-    graph: Graph<Node, EdgeKind>,
+    dag: Dag<Node, EdgeKind>,
     order: Vec<NodeIndex>,
     steps: usize,
     barriers: usize,
@@ -135,11 +136,11 @@ impl StepGraph {
 
     /// The most steps on one path.
     pub fn depth(&self) -> usize {
-        let mut depth = vec![0_usize; self.graph.node_count()];
+        let mut depth = vec![0_usize; self.dag.node_count()];
         let mut deepest = 0;
         for &node in self.order.iter().rev() {
-            let below = self.graph.neighbors(node).map(|child| depth[child.index()]).max();
-            let own = usize::from(self.graph[node] == Node::Step);
+            let below = self.dag.graph().neighbors(node).map(|child| depth[child.index()]).max();
+            let own = usize::from(self.dag[node] == Node::Step);
             depth[node.index()] = below.unwrap_or(0) + own;
             deepest = deepest.max(depth[node.index()]);
         }
@@ -172,7 +173,8 @@ impl StepGraph {
     }
 
     fn heavy_children(&self, node: usize) -> impl Iterator<Item = usize> {
-        self.graph
+        self.dag
+            .graph()
             .edges(NodeIndex::new(node))
             .filter(|edge| *edge.weight() != EdgeKind::Fallback)
             .map(|edge| edge.target().index())
@@ -180,7 +182,7 @@ impl StepGraph {
 
     /// For every node the weight of the heaviest path from it on, fallbacks weighing nothing.
     fn heaviest_from(&self, weights: &[f64]) -> Vec<f64> {
-        let mut remaining = vec![0.0_f64; self.graph.node_count()];
+        let mut remaining = vec![0.0_f64; self.dag.node_count()];
         for &node in self.order.iter().rev() {
             let node = node.index();
             let below = self.heavy_children(node).map(|child| remaining[child]).fold(0.0, f64::max);

@@ -30,6 +30,9 @@ pub(crate) struct RunArgs {
     /// Bound each attempt of a step that does not say otherwise
     #[arg(long, value_name = "DURATION", help_heading = "Limits")]
     pub(crate) step_timeout: Option<Duration>,
+    /// Stop the run before it spends more, as in tool_calls=20 (repeatable)
+    #[arg(long, value_name = "WHAT=N", help_heading = "Limits")]
+    pub(crate) budget: Vec<Parameter>,
     /// Start nothing more after the first failure that nothing recovers
     #[arg(long, help_heading = "Limits")]
     pub(crate) fail_fast: bool,

@@ -128,6 +128,15 @@ fn parameters_win_over_the_context_of_the_file() {
 }
 
 #[test]
+fn a_budget_of_calls_exits_with_6() {
+    let world = World::with_plan(&plan(json!([echo("a", "1"), echo("b", "{{ results.a }}")])));
+    world.pe(&["run", "plan.json", "--budget", "tool_calls=1"]).exits(6);
+    world.pe(&["run", "plan.json", "--budget", "tool_calls=2"]).exits(0);
+    world.pe(&["run", "plan.json", "--budget", "tool_calls=two"]).exits(2).says("budget");
+    world.pe(&["run", "plan.json", "--budget", "calls=2"]).exits(2).says("tool_calls");
+}
+
+#[test]
 fn x10_the_plans_timeout_exits_with_6() {
     let world = World::with_plan(&plan(json!([
         sleep("long", 60_000),

@@ -1,7 +1,9 @@
 //! From what each step needs to the graph, or to the circles in it.
 
+use daggy::Dag;
 use daggy::petgraph::algo::toposort;
 use daggy::petgraph::graph::{Graph, NodeIndex};
+use daggy::petgraph::visit::EdgeRef;
 
 use super::barrier::Barriers;
 use super::cycle::circles;
@@ -97,12 +99,13 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
         barrier_edges
             .map(|&(from, to)| (flat(from), Link { to: flat(to) as u32, is_trigger: false })),
     );
-    Ok(StepGraph::assemble(graph, order, needs, fallbacks, links, barriers.count()))
+    let dag = to_dag(&graph, &order);
+    Ok(StepGraph::assemble(dag, order, needs, fallbacks, links, barriers.count()))
 }
 
 impl StepGraph {
     fn assemble(
-        graph: Graph<Node, EdgeKind>,
+        dag: Dag<Node, EdgeKind>,
         order: Vec<NodeIndex>,
         needs: Vec<Needs>,
         fallbacks: Vec<Vec<u32>>,
@@ -123,7 +126,7 @@ impl StepGraph {
             starts[node + 1] += starts[node];
         }
         Self {
-            graph,
+            dag,
             order,
             steps,
             barriers,
@@ -180,6 +183,21 @@ fn tidy(needs: &mut [Needs]) {
         need.ordering.retain(|step| triggers.binary_search(step).is_err());
         need.triggers = triggers;
     }
+}
+
+/// The same graph as a type that cannot have a cycle.
+///
+/// `Dag` looks for a cycle, recursively, whenever an edge could close one. In topological
+/// order none can: where an edge ends, no edge begins yet.
+fn to_dag(graph: &Graph<Node, EdgeKind>, order: &[NodeIndex]) -> Dag<Node, EdgeKind> {
+    let mut dag = Dag::with_capacity(graph.node_count(), graph.edge_count());
+    for &kind in graph.node_weights() {
+        dag.add_node(kind);
+    }
+    let edges = order.iter().flat_map(|&node| graph.edges(node));
+    dag.add_edges(edges.map(|edge| (edge.source(), edge.target(), *edge.weight())))
+        .expect("because the edges come in topological order");
+    dag
 }
 
 fn to_graph(kinds: &[Node], edges: &[(usize, usize, EdgeKind)]) -> Graph<Node, EdgeKind> {
