@@ -110,9 +110,9 @@ impl Moments {
     /// the one before is over; a fallback settles after its target.
     pub fn stand_ins(&mut self, fallbacks: &[Vec<usize>]) {
         let over: Vec<usize> = (0..self.steps).map(|_| self.another()).collect();
-        for step in 0..self.steps {
-            self.edge(step, over[step]);
-            self.edge(over[step], self.settled(step));
+        for (step, &over) in over.iter().enumerate() {
+            self.edge(step, over);
+            self.edge(over, self.settled(step));
         }
         for (target, fallbacks) in fallbacks.iter().enumerate() {
             for (number, &fallback) in fallbacks.iter().enumerate() {

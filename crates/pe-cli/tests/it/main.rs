@@ -6,6 +6,7 @@ mod bad_input;
 mod config;
 mod consent;
 mod discover;
+mod docs;
 mod look;
 mod run;
 mod signal;
