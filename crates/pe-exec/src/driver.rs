@@ -20,7 +20,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use crate::clock::{Clock, random, random_bytes, wall_clock};
 use crate::{
     Attempt, CallRules, Command, Input, MemoryJournal, Millis, Policy, RunOptions, Scheduler,
-    ToolRules, answer,
+    ToolRules, Turn, answer,
 };
 
 /// What a person is asked.
@@ -32,7 +32,7 @@ pub struct ApprovalRequest {
     pub action: String,
     /// Why the question is asked.
     pub waiting_for: WaitingFor,
-    /// The calls that the step would make; at most 20.
+    /// The calls that the step would make; each as it will be made.
     pub calls: Vec<PendingCall>,
 }
 
@@ -224,7 +224,7 @@ struct Run<'d> {
     attempts: JoinSet<Result<Value, ToolError>>,
     under_way: HashMap<Id, AttemptKey>,
     handles: HashMap<AttemptKey, AbortHandle>,
-    questions: JoinSet<(StepId, Decision)>,
+    questions: JoinSet<(StepId, u32, Decision)>,
     stop: Stop,
 }
 
@@ -235,12 +235,9 @@ impl Run<'_> {
         let mut inputs = vec![Input::Begin];
         loop {
             let now = self.clock.now();
-            let (mut events, mut commands) = (Vec::new(), Vec::new());
-            for input in inputs.drain(..) {
-                let turn = self.scheduler.handle(input, now);
-                events.extend(turn.events);
-                commands.extend(turn.commands);
-            }
+            // Refusals are answers to questions that are no longer open.
+            let Turn { events, commands, refused: _ } =
+                self.scheduler.handle_all(inputs.drain(..), now);
             if !events.is_empty() {
                 self.driver.journal.append(&events).await?;
                 if let Some(observer) = &self.driver.observer {
@@ -314,14 +311,18 @@ impl Run<'_> {
 
     fn note_answer(
         &mut self,
-        answered: Result<(StepId, Decision), JoinError>,
+        answered: Result<(StepId, u32, Decision), JoinError>,
         inputs: &mut Vec<Input>,
     ) {
         // A question that was withdrawn, or whose asker panicked, stays unanswered.
         match answered {
-            Ok((step_id, Decision::Approve)) => inputs.push(Input::Approve { step_id }),
-            Ok((step_id, Decision::Reject)) => inputs.push(Input::Reject { step_id }),
-            Ok((_, Decision::Unanswered)) | Err(_) => {}
+            Ok((step_id, generation, Decision::Approve)) => {
+                inputs.push(Input::Approve { step_id, generation });
+            }
+            Ok((step_id, generation, Decision::Reject)) => {
+                inputs.push(Input::Reject { step_id, generation });
+            }
+            Ok((_, _, Decision::Unanswered)) | Err(_) => {}
         }
     }
 
@@ -363,7 +364,8 @@ impl Run<'_> {
     fn ask(&mut self, events: &[Event]) {
         let Some(approver) = &self.driver.approver else { return };
         for event in events {
-            let EventKind::StepWaiting { step_id, waiting_for, calls, .. } = &event.kind else {
+            let EventKind::StepWaiting { step_id, generation, waiting_for, calls } = &event.kind
+            else {
                 continue;
             };
             let state = self.scheduler.state();
@@ -375,7 +377,9 @@ impl Run<'_> {
                 calls: calls.clone(),
             };
             let (approver, step_id) = (Arc::clone(approver), step_id.clone());
-            self.questions.spawn(async move { (step_id, approver.decide(request).await) });
+            let generation = *generation;
+            self.questions
+                .spawn(async move { (step_id, generation, approver.decide(request).await) });
         }
     }
 }

@@ -53,5 +53,7 @@ pub use driver::{
 };
 pub use memory::MemoryJournal;
 pub use policy::{AllowRule, CallRule, CallRules, Policy, PolicyError, ToolRules};
-pub use scheduler::{Attempt, Command, Input, Millis, ReviseError, RunOptions, Scheduler, Turn};
+pub use scheduler::{
+    Attempt, Command, Input, Millis, Refusal, ReviseError, RunOptions, Scheduler, Turn,
+};
 pub use simulate::{Response, Simulation, Slot, VirtualRun, run_virtual, simulate};

@@ -77,16 +77,24 @@ pub enum Input {
     Approve {
         /// The step.
         step_id: StepId,
+        /// The generation that was asked about.
+        generation: u32,
     },
     /// A person refuses a waiting step.
     Reject {
         /// The step.
         step_id: StepId,
+        /// The generation that was asked about.
+        generation: u32,
     },
     /// A person decides about a step in doubt.
     Resolve {
         /// The step.
         step_id: StepId,
+        /// Its generation.
+        generation: u32,
+        /// The iteration in doubt; 0 for a step that is no loop.
+        iteration: u32,
         /// What was decided.
         resolution: Resolution,
     },
@@ -119,6 +127,35 @@ pub struct Turn {
     pub events: Vec<Event>,
     /// What is to be done once the events are durable.
     pub commands: Vec<Command>,
+    /// Inputs that did not fit the state of the run; nothing came of them. Outcomes that come
+    /// too late are not among them: they are expected.
+    pub refused: Vec<Refusal>,
+}
+
+/// An input that did not fit the state of the run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A new plan cannot be put in force.
+    #[error("the plan cannot be revised")]
+    Revision(#[source] ReviseError),
+    /// An answer to a question that is not open, or no longer.
+    #[error("step `{step_id}` does not wait for an answer of generation {generation}")]
+    NotWaiting {
+        /// The step.
+        step_id: StepId,
+        /// The generation that the answer speaks of.
+        generation: u32,
+    },
+    /// A decision about an iteration that is not in doubt.
+    #[error("iteration {iteration} of step `{step_id}` is not in doubt in generation {generation}")]
+    NotInDoubt {
+        /// The step.
+        step_id: StepId,
+        /// The generation that the decision speaks of.
+        generation: u32,
+        /// The iteration that the decision speaks of.
+        iteration: u32,
+    },
 }
 
 /// What a run is given besides its plan.
@@ -229,21 +266,47 @@ impl Scheduler {
 
     /// Takes one input. `now` must not go backwards.
     pub fn handle(&mut self, input: Input, now: Millis) -> Turn {
+        self.handle_all([input], now)
+    }
+
+    /// Takes inputs that came together: all of them before any deadline is looked at, and
+    /// outcomes before everything else, so that none is lost to a stop or a timeout that it
+    /// beat.
+    pub fn handle_all(&mut self, inputs: impl IntoIterator<Item = Input>, now: Millis) -> Turn {
         self.spend_time(now);
-        if let Input::Begin = input {
-            if let Some(begin) = self.begin.take() {
-                self.turn.events.push(Event { at_ms: now, ..begin });
-                self.state = RunState::begin(&self.turn.events[0])
-                    .expect("because it starts with `run_started`");
+        let is_outcome = |input: &Input| {
+            matches!(input, Input::AttemptSucceeded { .. } | Input::AttemptFailed { .. })
+        };
+        let (outcomes, others): (Vec<Input>, Vec<Input>) = inputs.into_iter().partition(is_outcome);
+        for input in outcomes.into_iter().chain(others) {
+            if let (Input::Begin, Some(begin)) = (&input, &self.begin) {
+                let begin = Event { at_ms: now, ..begin.clone() };
+                self.state = RunState::begin(&begin).expect("because it starts with `run_started`");
+                self.turn.events.push(begin);
+                self.begin = None;
                 self.consider_all();
+            } else if self.begin.is_none() {
+                let was_finished = self.state.is_finished();
+                self.take(input);
+                if was_finished && !self.state.is_finished() {
+                    self.reopen();
+                }
             }
-        } else if self.begin.is_none() {
-            self.take(input);
         }
         if self.begin.is_none() {
             self.advance();
         }
         std::mem::take(&mut self.turn)
+    }
+
+    /// A run that had ended or paused goes on: everything is derived anew, and no deadline
+    /// of before holds.
+    fn reopen(&mut self) {
+        self.stop_deadline = None;
+        self.active_ms = 0;
+        self.ended.clear();
+        self.board = Board::new(&self.plan, &self.state);
+        self.rebuild();
     }
 
     /// When the next `Tick` is due, if no other input comes first.
@@ -263,9 +326,11 @@ impl Scheduler {
             Input::Cancel { cause, grace_ms } => self.cancel(cause, grace_ms),
             Input::Pause => self.pause(),
             Input::Revise { plan, weights } => self.revise(plan, weights),
-            Input::Approve { step_id } => self.approve(&step_id),
-            Input::Reject { step_id } => self.reject(&step_id),
-            Input::Resolve { step_id, resolution } => self.resolve(&step_id, resolution),
+            Input::Approve { step_id, generation } => self.approve(step_id, generation),
+            Input::Reject { step_id, generation } => self.reject(step_id, generation),
+            Input::Resolve { step_id, generation, iteration, resolution } => {
+                self.resolve(step_id, generation, iteration, resolution);
+            }
         }
     }
 
@@ -316,12 +381,14 @@ impl Scheduler {
         self.turn.events.push(event);
     }
 
-    /// Whether new attempts may start.
+    /// Whether steps may begin.
     fn may_start(&self) -> bool {
-        self.begin.is_none()
-            && self.state.stopping.is_none()
-            && self.revision.is_none()
-            && !self.state.is_finished()
+        self.revision.is_none() && self.may_go_on()
+    }
+
+    /// Whether attempts may start.
+    fn may_go_on(&self) -> bool {
+        self.begin.is_none() && self.state.stopping.is_none() && !self.state.is_finished()
     }
 
     fn id(&self, place: usize) -> StepId {

@@ -68,6 +68,9 @@ pub enum WaitingFor {
 /// A call that somebody is asked about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PendingCall {
+    /// The loop iteration that makes it, from 0.
+    #[serde(default)]
+    pub iteration: u32,
     /// The tool.
     pub tool: String,
     /// The arguments, references resolved.
@@ -147,7 +150,7 @@ pub enum EventKind {
         generation: u32,
         /// What for.
         waiting_for: WaitingFor,
-        /// The calls that the step would make; at most 20 are listed.
+        /// Every call that needs an answer, as it will be made.
         calls: Vec<PendingCall>,
     },
     /// A person agreed.
@@ -297,6 +300,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Whether the event may follow the end of a run, which then goes on.
+    pub fn may_reopen(&self) -> bool {
+        matches!(
+            self,
+            Self::StepApproved { .. }
+                | Self::StepRejected { .. }
+                | Self::StepResolved { .. }
+                | Self::PlanRevised { .. }
+        )
+    }
+
     /// The step that the event is about.
     pub fn step_id(&self) -> Option<&StepId> {
         match self {

@@ -110,7 +110,7 @@ impl RunReport {
             steps_recovered: count(|s| s.is_recovered()),
             execution_time_ms: state.elapsed_ms,
             iterations: 1 + state.revisions,
-            tool_calls_made: steps.iter().map(|s| u64::from(s.attempts())).sum(),
+            tool_calls_made: state.attempts_started,
             adaptations: state.revisions,
             planner: planner.to_owned(),
             errors: named()

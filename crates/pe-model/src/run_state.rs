@@ -104,6 +104,8 @@ pub struct RunState {
     pub elapsed_ms: u64,
     /// Plan versions put in force after the first.
     pub revisions: u32,
+    /// Attempts started, those of steps that a revision reset or removed included.
+    pub attempts_started: u64,
     steps: Vec<StepState>,
     done: usize,
     index: HashMap<StepId, usize>,
@@ -123,7 +125,7 @@ pub struct StepState {
     pub approved: bool,
     /// Whether a person has refused this generation.
     pub rejected: bool,
-    /// What a waiting step would call.
+    /// The calls that a person was or is asked about; once approved, these very calls are made.
     pub pending_calls: Vec<PendingCall>,
     /// A loop's number of iterations, once known.
     pub loop_count: Option<u32>,

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::board::{Due, Stage, Timer};
 use super::prepare::invalid;
-use super::{Command, Millis, Scheduler};
+use super::{Command, Millis, Refusal, Scheduler};
 use crate::scope::RunScope;
 
 impl Scheduler {
@@ -83,14 +83,22 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn resolve(&mut self, step_id: &StepId, resolution: Resolution) {
-        let Some(place) = self.state.place(step_id) else { return };
-        let doubtful = |it: &pe_model::IterationState| it.phase == IterationPhase::InDoubt;
-        let Some(iteration) = self.state.step_at(place).iterations.iter().position(doubtful) else {
+    pub(super) fn resolve(
+        &mut self,
+        step_id: StepId,
+        generation: u32,
+        iteration: u32,
+        resolution: Resolution,
+    ) {
+        let place = self.state.place(&step_id).filter(|&place| {
+            let step = self.state.step_at(place);
+            let phase = step.iterations.get(iteration as usize).map(|it| &it.phase);
+            step.generation == generation && phase == Some(&IterationPhase::InDoubt)
+        });
+        let Some(place) = place else {
+            self.turn.refused.push(Refusal::NotInDoubt { step_id, generation, iteration });
             return;
         };
-        let iteration = iteration as u32;
-        let (step_id, generation) = self.named(place);
         let outcome = resolution.clone();
         self.emit(EventKind::StepResolved { step_id, generation, iteration, resolution });
         let phases = &self.state.step_at(place).iterations;

@@ -126,7 +126,6 @@ pub(super) struct Board {
     pub(super) due: HashMap<usize, VecDeque<u32>>,
     pub(super) running: usize,
     pub(super) unsettled: usize,
-    pub(super) attempts_started: u64,
     pub(super) waiting: usize,
     rank: Vec<f64>,
     queue: BinaryHeap<Queued>,
@@ -169,7 +168,6 @@ impl Board {
             ..Self::default()
         };
         for (place, step) in state.steps().iter().enumerate() {
-            board.attempts_started += u64::from(step.attempts());
             let begun = !step.iterations.is_empty() || step.loop_count.is_some() || step.approved;
             match step.status {
                 StepStatus::Completed | StepStatus::Failed | StepStatus::Skipped => {

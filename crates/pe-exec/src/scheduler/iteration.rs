@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use pe_model::{AttemptKey, ErrorClass, EventKind, IterationPhase, JsonMap, StepError, StopCause};
+use pe_model::{
+    AttemptKey, ErrorClass, EventKind, IterationPhase, JsonMap, StepError, StepStatus, StopCause,
+};
 use pe_validate::{LoopKind, StepKind};
 
 use super::board::{Due, Stage, Timer};
@@ -13,9 +15,13 @@ impl Scheduler {
     /// Fills the free slots.
     pub(super) fn start_ready(&mut self) {
         let slots = self.state.config.slots();
-        while self.board.running < slots && self.may_start() {
+        while self.board.running < slots && self.may_go_on() {
             let Some(place) = self.board.dequeue() else { return };
-            self.start_next(place);
+            // While a new plan waits, steps that have begun go on; the others are queued
+            // again when it is in force.
+            if self.revision.is_none() || self.state.step_at(place).status == StepStatus::Running {
+                self.start_next(place);
+            }
             self.board.pass_on(place);
         }
     }
@@ -24,9 +30,10 @@ impl Scheduler {
     fn start_next(&mut self, place: usize) {
         let Some(iteration) = self.next_iteration(place) else { return };
         let begun = self.state.step_at(place).iterations.get(iteration as usize);
-        let arguments = match begun {
-            Some(begun) => Ok(Arc::clone(&begun.arguments)),
-            None => self.arguments(place, iteration),
+        let arguments = match (begun, self.approved_call(place, iteration)) {
+            (Some(begun), _) => Ok(Arc::clone(&begun.arguments)),
+            (None, Some(approved)) => Ok(approved),
+            (None, None) => self.arguments(place, iteration),
         };
         if let Err(error) = arguments.and_then(|arguments| self.start(place, iteration, arguments))
         {
@@ -63,8 +70,13 @@ impl Scheduler {
         let rule = self.rules.judge(&tool, &arguments).ok_or_else(|| {
             StepError::new(ErrorClass::NotFound, format!("there is no tool `{tool}`"))
         })?;
+        if self.needs_word(place, &rule) && self.approved_call(place, iteration).is_none() {
+            // What was asked about is what is made; a call that is another one now is not.
+            let message = "the call is not the one that was asked about".to_owned();
+            return Err(StepError::new(ErrorClass::Permission, message));
+        }
         let limit = self.state.config.budget.tool_calls;
-        if limit.is_some_and(|limit| self.board.attempts_started >= limit) {
+        if limit.is_some_and(|limit| self.state.attempts_started >= limit) {
             self.cancel(StopCause::Budget, None);
             return Ok(());
         }
@@ -93,7 +105,6 @@ impl Scheduler {
         });
         self.board.running += 1;
         self.board.running_in[place] += 1;
-        self.board.attempts_started += 1;
         let at = self.last_seen.saturating_add(timeout);
         self.board.set_timer(Timer {
             at,

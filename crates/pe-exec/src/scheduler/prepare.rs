@@ -11,14 +11,13 @@ use pe_model::{
 use pe_validate::{LoopKind, StepKind};
 use serde_json::Value;
 
-use super::Scheduler;
 use super::board::Stage;
+use super::{Refusal, Scheduler};
+use crate::CallRule;
 use crate::scope::{Locals, RunScope};
 
 /// No loop has more iterations.
 const MOST_ITERATIONS: usize = 10_000;
-/// So many calls are shown to whoever is asked.
-const MOST_CALLS_SHOWN: usize = 20;
 
 /// What a trigger rule says.
 enum Trigger {
@@ -139,15 +138,25 @@ impl Scheduler {
             let arguments = self.arguments(place, iteration)?;
             // A tool that does not exist fails its step when the call is made.
             let Some(rule) = self.rules.judge(&step.tool, &arguments) else { return Ok(None) };
-            if !rule.allowed && (step.approval || rule.needs_consent) {
-                if calls.len() == MOST_CALLS_SHOWN {
-                    break;
-                }
-                calls.push(PendingCall { tool: step.tool.clone(), arguments });
+            if self.needs_word(place, &rule) {
+                calls.push(PendingCall { iteration, tool: step.tool.clone(), arguments });
             }
         }
         let waiting_for = if step.approval { WaitingFor::Approval } else { WaitingFor::Consent };
         Ok((!calls.is_empty()).then_some((waiting_for, calls)))
+    }
+
+    /// Whether a call of a step needs somebody's word that the policy does not give.
+    pub(super) fn needs_word(&self, place: usize, rule: &CallRule) -> bool {
+        !rule.allowed && (self.plan.steps()[place].approval || rule.needs_consent)
+    }
+
+    /// The arguments of an iteration as a person has approved them.
+    pub(super) fn approved_call(&self, place: usize, iteration: u32) -> Option<Arc<JsonMap>> {
+        let step = self.state.step_at(place);
+        let calls = step.pending_calls.iter();
+        let mut asked = calls.filter(|call| step.approved && call.iteration == iteration);
+        asked.next().map(|call| Arc::clone(&call.arguments))
     }
 
     /// How many iterations a prepared step has at most; 1 for a step that is no loop.
@@ -184,25 +193,30 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn approve(&mut self, step_id: &StepId) {
-        let Some(place) = self.waiting_place(step_id) else { return };
-        let (step_id, generation) = self.named(place);
+    pub(super) fn approve(&mut self, step_id: StepId, generation: u32) {
+        let Some(place) = self.waiting_place(&step_id, generation) else { return };
         self.emit(EventKind::StepApproved { step_id, generation });
         self.board.waiting -= 1;
         self.board.stage[place] = Stage::Active;
         self.board.enqueue(place);
     }
 
-    pub(super) fn reject(&mut self, step_id: &StepId) {
-        let Some(place) = self.waiting_place(step_id) else { return };
-        let (step_id, generation) = self.named(place);
+    pub(super) fn reject(&mut self, step_id: StepId, generation: u32) {
+        let Some(place) = self.waiting_place(&step_id, generation) else { return };
         self.emit(EventKind::StepRejected { step_id, generation });
         self.fail(place, StepError::new(ErrorClass::Permission, "rejected by a person"));
     }
 
-    fn waiting_place(&self, step_id: &StepId) -> Option<usize> {
-        let place = self.state.place(step_id)?;
-        (self.state.step_at(place).status == StepStatus::Waiting).then_some(place)
+    fn waiting_place(&mut self, step_id: &StepId, generation: u32) -> Option<usize> {
+        let place = self.state.place(step_id).filter(|&place| {
+            let step = self.state.step_at(place);
+            step.status == StepStatus::Waiting && step.generation == generation
+        });
+        if place.is_none() {
+            let step_id = step_id.clone();
+            self.turn.refused.push(Refusal::NotWaiting { step_id, generation });
+        }
+        place
     }
 }
 

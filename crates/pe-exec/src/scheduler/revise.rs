@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pe_model::{EventKind, PlanStep, StepId, StepStatus};
+use pe_model::{EventKind, PlanStep, StepId, StepState, StepStatus};
 use pe_validate::{StepKind, ValidPlan};
 
-use super::{Board, Scheduler};
+use super::{Board, Refusal, Scheduler};
 
 /// Why a plan cannot replace the one in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,32 +25,38 @@ impl Scheduler {
     /// # Errors
     /// A [`ReviseError`] that names the step in the way.
     pub fn check_revision(&self, plan: &ValidPlan) -> Result<(), ReviseError> {
-        let reset = self.to_reset(plan);
-        for (step, state) in self.state.plan.steps.iter().zip(self.state.steps()) {
-            let kept = plan.plan().steps.iter().any(|new| new.step_id == step.step_id)
-                && !reset.contains(&step.step_id);
-            if state.status == StepStatus::InDoubt && !kept {
-                return Err(ReviseError::InDoubt { step_id: step.step_id.clone() });
-            }
-        }
-        Ok(())
+        self.reset_by(plan).map(|_| ())
     }
 
-    /// Notes a new plan; nothing starts until it is in force. One that may not be put in
-    /// force is left alone: ask [`check_revision`](Self::check_revision) first.
+    /// Notes a new plan; no step begins until it is in force.
     pub(super) fn revise(&mut self, plan: Box<ValidPlan>, weights: Vec<f64>) {
-        if self.check_revision(&plan).is_ok() {
-            self.revision = Some((plan, weights));
+        match self.check_revision(&plan) {
+            Ok(()) => self.revision = Some((plan, weights)),
+            Err(error) => self.turn.refused.push(Refusal::Revision(error)),
         }
     }
 
-    /// Puts the noted plan in force once nothing runs; says whether it did.
+    /// Puts the noted plan in force once every step that has begun has ended; says whether
+    /// it did.
     pub(super) fn put_revision_in_force(&mut self) -> bool {
-        if self.board.running > 0 || self.state.stopping.is_some() {
+        let under_way = |step: &StepState| step.status == StepStatus::Running;
+        if self.revision.is_none()
+            || self.board.running > 0
+            || self.state.stopping.is_some()
+            || self.state.steps().iter().any(under_way)
+        {
             return false;
         }
         let Some((plan, weights)) = self.revision.take() else { return false };
-        let reset = self.to_reset(&plan);
+        let reset = match self.reset_by(&plan) {
+            Ok(reset) => reset,
+            Err(error) => {
+                // A step went into doubt meanwhile.
+                self.turn.refused.push(Refusal::Revision(error));
+                self.rebuild();
+                return true;
+            }
+        };
         let mut written = plan.plan().definition();
         written.plan_id = written.plan_id.or_else(|| self.state.plan.plan_id.clone());
         written.status = pe_model::PlanStatus::Running;
@@ -68,6 +74,24 @@ impl Scheduler {
         self.ended.clear();
         self.rebuild();
         true
+    }
+
+    /// What a plan would reset, if it may be put in force.
+    fn reset_by(&self, plan: &ValidPlan) -> Result<HashSet<StepId>, ReviseError> {
+        let reset = self.to_reset(plan);
+        let steps = self.state.plan.steps.iter().zip(self.state.steps());
+        let doubtful: Vec<&StepId> = steps
+            .filter(|(_, state)| state.status == StepStatus::InDoubt)
+            .map(|(step, _)| &step.step_id)
+            .collect();
+        if doubtful.is_empty() {
+            return Ok(reset);
+        }
+        let there: HashSet<&StepId> = plan.plan().steps.iter().map(|step| &step.step_id).collect();
+        match doubtful.into_iter().find(|id| !there.contains(id) || reset.contains(*id)) {
+            Some(touched) => Err(ReviseError::InDoubt { step_id: touched.clone() }),
+            None => Ok(reset),
+        }
     }
 
     /// The steps of both plans that must go back to pending: changed ones, what follows
@@ -95,7 +119,13 @@ impl Scheduler {
                 stack.extend(graph.fallbacks(node).iter().map(|&fallback| fallback as usize));
                 // What stood in for a step is part of that step's result.
                 if let StepKind::Fallback { target } = plan.steps()[node].kind {
-                    stack.push(target);
+                    let target_id = &plan.steps()[target].id;
+                    let stood_in = self.state.step(target_id).is_some_and(|state| {
+                        state.recovered_by.as_ref() == Some(&plan.steps()[node].id)
+                    });
+                    if stood_in {
+                        stack.push(target);
+                    }
                 }
             }
         }

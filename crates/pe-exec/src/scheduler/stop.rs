@@ -12,7 +12,7 @@ impl Scheduler {
         if self.state.is_finished() {
             return;
         }
-        if self.state.stopping.is_none() {
+        if self.state.stopping.is_none_or(|before| rank(cause) > rank(before)) {
             self.emit(EventKind::RunStopping { cause });
         }
         if let Some(grace) = grace_ms {
@@ -27,6 +27,8 @@ impl Scheduler {
             return;
         }
         let doubtful = self.state.steps().iter().any(|step| step.status == StepStatus::InDoubt);
+        let waiting = self.board.waiting > 0;
+        debug_assert!(doubtful || waiting, "a run that stalls waits for somebody");
         let status = if doubtful { PlanStatus::InDoubt } else { PlanStatus::Waiting };
         self.emit(EventKind::RunFinished { status });
     }
@@ -52,13 +54,13 @@ impl Scheduler {
 
     pub(super) fn plan_deadline(&self) -> Option<Millis> {
         let timeout = self.state.config.plan_timeout_ms;
-        (timeout > 0 && self.state.stopping.is_none() && self.is_busy())
-            .then(|| self.last_seen.saturating_add(timeout.saturating_sub(self.active_ms)))
+        let counts = timeout > 0 && self.stop_deadline.is_none() && self.is_busy();
+        counts.then(|| self.last_seen.saturating_add(timeout.saturating_sub(self.active_ms)))
     }
 
     pub(super) fn check_deadlines(&mut self) {
         let timeout = self.state.config.plan_timeout_ms;
-        if timeout > 0 && self.active_ms >= timeout && self.state.stopping.is_none() {
+        if timeout > 0 && self.active_ms >= timeout && self.stop_deadline.is_none() {
             self.cancel(StopCause::Timeout, Some(0));
         }
         if self.stop_deadline.is_some_and(|deadline| deadline <= self.last_seen) {
@@ -113,5 +115,14 @@ impl Scheduler {
             return;
         };
         self.emit(EventKind::RunFinished { status });
+    }
+}
+
+/// Which cause a run that stops for several reasons is said to stop for.
+fn rank(cause: StopCause) -> u8 {
+    match cause {
+        StopCause::Budget => 0,
+        StopCause::Timeout => 1,
+        StopCause::Interrupted => 2,
     }
 }

@@ -33,7 +33,7 @@ fn a_waiting_step_holds_no_slot_and_shows_its_call() {
 #[test]
 fn an_approved_step_runs() {
     let mut run = asked();
-    run.give(Input::Approve { step_id: "a".into() });
+    run.give(Input::Approve { step_id: "a".into(), generation: 0 });
     run.end("a");
     run.end("other");
     run.end("after");
@@ -43,7 +43,7 @@ fn an_approved_step_runs() {
 #[test]
 fn a_rejected_step_fails_without_retry_or_fallback() {
     let mut run = asked();
-    run.give(Input::Reject { step_id: "a".into() });
+    run.give(Input::Reject { step_id: "a".into(), generation: 0 });
     assert_eq!(
         (run.told("a"), run.told("spare")),
         ("failed".into(), "skipped: upstream_failed".into())
@@ -65,7 +65,7 @@ fn nobody_there_leaves_the_run_waiting_and_an_answer_reopens_it() {
     assert!(run.scheduler.is_stalled());
     run.give(Input::Pause);
     assert_eq!((run.status(), run.told("after")), (PlanStatus::Waiting, "pending: waiting".into()));
-    run.give(Input::Approve { step_id: "a".into() });
+    run.give(Input::Approve { step_id: "a".into(), generation: 0 });
     assert_eq!((run.status(), run.running_ids()), (PlanStatus::Running, vec!["a"]));
 }
 
@@ -75,7 +75,7 @@ fn waiting_is_not_counted_against_the_plan_timeout() {
     let plan = valid(json!([{"step_id": "a", "tool": "t", "approval": true}]));
     let mut run = ByHand::begin(plan, config);
     assert_eq!(run.scheduler.next_wake(), None);
-    run.give_at(1_000_000, Input::Approve { step_id: "a".into() });
+    run.give_at(1_000_000, Input::Approve { step_id: "a".into(), generation: 0 });
     assert_eq!(run.scheduler.next_wake(), Some(1_000_100));
     run.end("a");
     assert_eq!(run.status(), PlanStatus::Completed);
@@ -101,4 +101,62 @@ fn fail_fast_does_not_leave_a_step_waiting() {
         config,
     );
     assert_eq!((ran.told("a"), ran.status()), ("skipped: fail_fast".into(), PlanStatus::Failed));
+}
+
+#[test]
+fn the_call_that_was_asked_about_is_the_call_that_is_made() {
+    let plan = valid(json!([
+        {"step_id": "a", "tool": "t", "approval": true, "parameters": {"out": "{{ len(results) }} done"}},
+        {"step_id": "later", "tool": "t"},
+    ]));
+    let mut run = ByHand::begin(plan, OrchestratorConfig::default());
+    run.end("later");
+    run.give(Input::Approve { step_id: "a".into(), generation: 0 });
+    assert_eq!(run.running[0].arguments["out"], json!("0 done"), "as it was shown");
+}
+
+#[test]
+fn a_call_that_was_allowed_and_has_become_another_one_is_not_made() {
+    // `b` is allowed as long as nothing is done, waits for the slot, and is another call then.
+    let config = OrchestratorConfig { max_parallel_steps: 1, ..OrchestratorConfig::default() };
+    let ran = run_with(
+        json!([
+            {"step_id": "b", "tool": "asks_unless_safe",
+             "parameters": {"safe": "{{ len(results) == 0 }}"}},
+            {"step_id": "a", "tool": "t", "complexity": 5},
+        ]),
+        config,
+    );
+    assert_eq!(ran.order(), ["a"]);
+    assert_eq!(ran.error("b"), "permission: the call is not the one that was asked about");
+}
+
+#[test]
+fn an_answer_to_another_question_is_refused_aloud() {
+    let mut run = asked();
+    run.give(Input::Approve { step_id: "a".into(), generation: 1 });
+    run.give(Input::Reject { step_id: "other".into(), generation: 0 });
+    assert_eq!((run.refused.len(), run.told("a")), (2, "waiting: approval".to_owned()));
+}
+
+#[test]
+fn a_run_that_was_stopped_and_goes_on_forgets_no_step() {
+    let plan = valid(json!([
+        {"step_id": "a", "tool": "t"},
+        {"step_id": "b", "tool": "t", "dependencies": ["a"]},
+        {"step_id": "c", "tool": "t", "approval": true},
+    ]));
+    let mut run = ByHand::begin(plan, OrchestratorConfig::default());
+    run.give(Input::Cancel { cause: pe_model::StopCause::Interrupted, grace_ms: Some(5_000) });
+    run.end("a");
+    assert_eq!(
+        (run.status(), run.told("b")),
+        (PlanStatus::Cancelled, "pending: interrupted".into())
+    );
+    run.give(Input::Approve { step_id: "c".into(), generation: 0 });
+    run.give_at(6_000, Input::Tick);
+    assert_eq!(run.running_ids(), ["b", "c"], "and no deadline of before holds");
+    run.end("b");
+    run.end("c");
+    assert_eq!(run.status(), PlanStatus::Completed);
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use pe_exec::{Input, Scheduler};
 use pe_model::{
-    ErrorClass, EventKind, OrchestratorConfig, Plan, PlanStatus, Resolution, RunState, StepStatus,
-    StepType, StopCause, ToolError, TriggerRule,
+    ErrorClass, EventKind, IterationPhase, OrchestratorConfig, Plan, PlanStatus, Resolution,
+    RunState, StepStatus, StepType, StopCause, ToolError, TriggerRule,
 };
 use pe_testkit::naive::{Waits, fallbacks, waits};
 use pe_testkit::{Ingredients, arbitrary_plan_with};
@@ -155,8 +155,8 @@ impl World {
         }
         if let Some(step_id) = waiting(&self.run, StepStatus::Waiting).filter(|_| what % 2 == 0) {
             return self.give(match what % 4 {
-                0 => Input::Approve { step_id },
-                _ => Input::Reject { step_id },
+                0 => Input::Approve { step_id, generation: 0 },
+                _ => Input::Reject { step_id, generation: 0 },
             });
         }
         if let Some(step_id) = waiting(&self.run, StepStatus::InDoubt).filter(|_| what % 3 != 0) {
@@ -165,14 +165,15 @@ impl World {
                 1 => Resolution::Failed,
                 _ => Resolution::Retry,
             };
-            return self.give(Input::Resolve { step_id, resolution });
+            let step = self.run.scheduler.state().step(&step_id).unwrap();
+            let doubtful = |it: &pe_model::IterationState| it.phase == IterationPhase::InDoubt;
+            let iteration = step.iterations.iter().position(doubtful).unwrap() as u32;
+            return self.give(Input::Resolve { step_id, generation: 0, iteration, resolution });
         }
         match self.run.scheduler.next_wake() {
             Some(wake) => {
                 self.run.now = wake.max(self.run.now);
-                let cancelled = self.run.cancelled.len();
                 self.give(Input::Tick);
-                assert!(self.run.cancelled.len() >= cancelled);
             }
             None => self.give(Input::Pause),
         }

@@ -91,7 +91,7 @@ fn a_step_in_doubt_may_not_be_touched() {
     assert_eq!(run.scheduler.check_revision(&valid(changed.clone())), refused);
     let before = run.events.len();
     run.give(Input::Revise { plan: Box::new(valid(changed)), weights: Vec::new() });
-    assert_eq!(run.events.len(), before);
+    assert_eq!((run.events.len(), run.refused.len()), (before, 1), "refused aloud");
     let mut around = doubtful;
     around[1]["parameters"] = json!({"out": "new"});
     revise(&mut run, around);
@@ -116,4 +116,76 @@ fn a_changed_fallback_takes_the_recovery_back() {
         run.end(id);
     }
     assert_eq!(run.scheduler.state().step("z").unwrap().output.as_deref(), Some(&json!("two")));
+}
+
+#[test]
+fn a_step_that_goes_into_doubt_meanwhile_stops_the_revision() {
+    let steps = json!([{"step_id": "m", "tool": "once", "timeout_ms": 1_000}]);
+    let mut run = ByHand::begin(valid(steps.clone()), OrchestratorConfig::default());
+    let mut changed = steps;
+    changed[0]["parameters"] = json!({"x": 1});
+    run.give_at(500, Input::Revise { plan: Box::new(valid(changed)), weights: Vec::new() });
+    run.give_at(1_000, Input::Tick);
+    assert!(run.is("m", StepStatus::InDoubt) && run.running.is_empty(), "nothing is made twice");
+    assert_eq!(run.refused.len(), 1);
+}
+
+#[test]
+fn a_new_fallback_that_is_not_needed_runs_nothing_again() {
+    let mut run = ByHand::begin(
+        valid(json!([
+            {"step_id": "t", "tool": "once"},
+            {"step_id": "bad", "tool": "t", "parameters": {"fail": "execution"}},
+        ])),
+        OrchestratorConfig::default(),
+    );
+    run.end("t");
+    run.end("bad");
+    revise(
+        &mut run,
+        json!([
+            {"step_id": "t", "tool": "once"},
+            {"step_id": "bad", "tool": "t"},
+            {"step_id": "f", "tool": "t", "step_type": "fallback", "fallback_for": "t"},
+        ]),
+    );
+    assert_eq!(run.running_ids(), ["bad"]);
+    assert_eq!(run.scheduler.state().step("t").unwrap().generation, 0);
+}
+
+#[test]
+fn a_loop_that_has_begun_ends_before_a_revision_is_in_force() {
+    let steps = json!([
+        {"step_id": "l", "tool": "once", "step_type": "loop", "loop_over": "[1, 2]"},
+        {"step_id": "z", "tool": "t", "dependencies": ["l"]},
+    ]);
+    let mut run = ByHand::begin(valid(steps.clone()), OrchestratorConfig::default());
+    let mut more = steps;
+    more.as_array_mut().unwrap().push(json!({"step_id": "n", "tool": "t"}));
+    revise(&mut run, more);
+    run.end("l");
+    assert_eq!(run.running_ids(), ["l"], "the second iteration, nothing else");
+    run.end("l");
+    assert_eq!(run.running_ids(), ["z", "n"]);
+    let l = run.scheduler.state().step("l").unwrap();
+    assert_eq!((l.generation, l.attempts()), (0, 2), "no effect happened twice");
+}
+
+#[test]
+fn a_budget_counts_what_a_revision_has_reset() {
+    let config = OrchestratorConfig {
+        budget: pe_model::Budget { tool_calls: Some(2), ..pe_model::Budget::default() },
+        ..OrchestratorConfig::default()
+    };
+    let plan = |out: u32| {
+        json!([
+            {"step_id": "a", "tool": "t", "parameters": {"out": out}},
+            {"step_id": "bad", "tool": "t", "parameters": {"fail": "execution"}},
+        ])
+    };
+    let mut run = ByHand::begin(valid(plan(1)), config);
+    run.end("a");
+    run.end("bad");
+    revise(&mut run, plan(2));
+    assert_eq!((run.running.len(), run.status()), (0, PlanStatus::Cancelled));
 }

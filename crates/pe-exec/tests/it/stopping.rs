@@ -88,3 +88,36 @@ fn a_budget_of_tool_calls_is_a_hard_stop() {
         OrchestratorConfig { budget: Budget { tool_calls: Some(3), ..config.budget }, ..config };
     assert_eq!(run_with(steps, enough).status(), PlanStatus::Completed);
 }
+
+#[test]
+fn the_plan_timeout_holds_while_a_budget_lets_running_steps_end() {
+    let config = OrchestratorConfig {
+        plan_timeout_ms: 500,
+        budget: Budget { tool_calls: Some(1), ..Budget::default() },
+        ..OrchestratorConfig::default()
+    };
+    let ran = run_with(
+        json!([
+            {"step_id": "a", "tool": "t", "parameters": {"ms": 3_000}},
+            {"step_id": "b", "tool": "t"},
+        ]),
+        config,
+    );
+    assert_eq!((ran.end_ms(), ran.told("a")), (500, "pending: timeout".into()));
+}
+
+#[test]
+fn an_outcome_beats_a_stop_and_a_deadline_that_come_with_it() {
+    let steps = json!([{"step_id": "a", "tool": "once", "timeout_ms": 100}, {"step_id": "b", "tool": "once", "timeout_ms": 100}]);
+    let outcome = |run: &ByHand, at: usize| Input::AttemptSucceeded {
+        key: run.running[at].key.clone(),
+        output: json!(1).into(),
+    };
+    let mut run = ByHand::begin(valid(steps), OrchestratorConfig::default());
+    let stop = Input::Cancel { cause: StopCause::Interrupted, grace_ms: Some(0) };
+    let inputs = [stop, outcome(&run, 0), outcome(&run, 1)];
+    let turn = run.scheduler.handle_all(inputs, 100);
+    assert!(turn.commands.is_empty());
+    assert_eq!((run.told("a"), run.told("b")), ("completed".into(), "completed".into()));
+    assert_eq!(run.status(), PlanStatus::Completed);
+}

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 pub(crate) struct Rules;
 
 impl CallRules for Rules {
-    fn judge(&self, tool: &str, _: &JsonMap) -> Option<CallRule> {
+    fn judge(&self, tool: &str, arguments: &JsonMap) -> Option<CallRule> {
         let rule =
             CallRule { effect: Effect::Pure, needs_consent: false, allowed: false, resource: None };
         Some(match tool {
@@ -32,13 +32,16 @@ impl CallRules for Rules {
             "exclusive_once" => {
                 CallRule { effect: Effect::Once, resource: Some("lock".to_owned()), ..rule }
             }
+            "asks_unless_safe" => {
+                CallRule { needs_consent: true, allowed: arguments["safe"] == true, ..rule }
+            }
             "asks" => CallRule { needs_consent: true, ..rule },
             _ => rule,
         })
     }
 
     fn may_need_consent(&self, tool: &str) -> bool {
-        tool == "asks"
+        tool.starts_with("asks")
     }
 }
 
@@ -181,20 +184,28 @@ pub(crate) struct ByHand {
     /// Attempts under way, in the order of their starts.
     pub(crate) running: Vec<Attempt>,
     pub(crate) cancelled: Vec<String>,
+    pub(crate) refused: Vec<pe_exec::Refusal>,
     pub(crate) now: u64,
 }
 
 impl ByHand {
     pub(crate) fn begin(plan: ValidPlan, config: OrchestratorConfig) -> Self {
         let scheduler = Scheduler::new(plan, Arc::new(Rules), options(config));
-        let (events, running, cancelled) = (Vec::new(), Vec::new(), Vec::new());
-        let mut run = Self { scheduler, events, running, cancelled, now: 0 };
+        let mut run = Self {
+            scheduler,
+            events: Vec::new(),
+            running: Vec::new(),
+            cancelled: Vec::new(),
+            refused: Vec::new(),
+            now: 0,
+        };
         run.give(Input::Begin);
         run
     }
 
     pub(crate) fn give(&mut self, input: Input) {
         let turn = self.scheduler.handle(input, self.now);
+        self.refused.extend(turn.refused);
         self.events.extend(turn.events);
         for command in turn.commands {
             match command {

@@ -1,5 +1,7 @@
 //! `apply`: the one place where a run's state changes.
 
+use std::collections::HashSet;
+
 use super::*;
 use crate::{AttemptKey, EVENT_FORMAT, EventKind, Resolution, StepType, WaitingFor};
 
@@ -37,6 +39,7 @@ impl RunState {
             next_seq: 1,
             elapsed_ms: event.at_ms,
             revisions: 0,
+            attempts_started: 0,
             steps: vec![StepState::default(); plan.steps.len()],
             done: 0,
             index: index_of(plan),
@@ -54,6 +57,13 @@ impl RunState {
             return Err(ApplyError::OtherRun {
                 expected: self.run_id.clone(),
                 found: event.run_id.clone(),
+            });
+        }
+        if self.is_finished() && !event.kind.may_reopen() {
+            return Err(ApplyError::Misplaced {
+                run_id: self.run_id.clone(),
+                seq: event.seq,
+                problem: "comes after the end of the run",
             });
         }
         if event.seq != self.next_seq {
@@ -91,14 +101,15 @@ impl RunState {
             }
             EventKind::StepApproved { step_id, generation } => {
                 let step = self.current(event, step_id, *generation)?;
+                step.must_be(StepStatus::Waiting, event, step_id)?;
                 step.status = StepStatus::Pending;
                 step.reason = None;
                 step.approved = true;
-                step.pending_calls = Vec::new();
                 self.reopen();
             }
             EventKind::StepRejected { step_id, generation } => {
                 let step = self.current(event, step_id, *generation)?;
+                step.must_be(StepStatus::Waiting, event, step_id)?;
                 step.status = StepStatus::Pending;
                 step.rejected = true;
                 step.pending_calls = Vec::new();
@@ -106,14 +117,21 @@ impl RunState {
             }
             EventKind::LoopStarted { step_id, generation, count, items } => {
                 let step = self.current(event, step_id, *generation)?;
+                if step.loop_count.is_some() || !step.iterations.is_empty() {
+                    return Err(mismatch(event, step_id, "the loop has begun"));
+                }
                 step.loop_count = Some(*count);
                 step.items.clone_from(items);
             }
             EventKind::AttemptStarted { key, effect, arguments, .. } => {
                 let step = self.current(event, &key.step_id, key.generation)?;
-                step.start_attempt(key, *effect, arguments, now).map_err(|problem| {
-                    ApplyError::Mismatch { seq: event.seq, step_id: key.step_id.clone(), problem }
+                let started = step.start_attempt(key, *effect, arguments, now);
+                started.map_err(|problem| ApplyError::Mismatch {
+                    seq: event.seq,
+                    step_id: key.step_id.clone(),
+                    problem,
                 })?;
+                self.attempts_started += 1;
             }
             EventKind::AttemptSucceeded { key, output, .. } => {
                 *self.running(event, key)? =
@@ -127,18 +145,29 @@ impl RunState {
             }
             EventKind::RetryScheduled { step_id, generation, iteration, delay_ms } => {
                 let step = self.current(event, step_id, *generation)?;
-                *step.phase(event, step_id, *iteration)? =
-                    IterationPhase::Backoff { until_ms: now.saturating_add(*delay_ms) };
+                let phase = step.phase(event, step_id, *iteration)?;
+                if !matches!(phase, IterationPhase::Failed { .. }) {
+                    return Err(mismatch(event, step_id, "no attempt has failed"));
+                }
+                *phase = IterationPhase::Backoff { until_ms: now.saturating_add(*delay_ms) };
             }
             EventKind::StepInDoubt { step_id, generation, iteration, error } => {
                 let step = self.current(event, step_id, *generation)?;
-                *step.phase(event, step_id, *iteration)? = IterationPhase::InDoubt;
+                let phase = step.phase(event, step_id, *iteration)?;
+                if !matches!(phase, IterationPhase::Failed { .. } | IterationPhase::Running { .. })
+                {
+                    return Err(mismatch(event, step_id, "no attempt is without an outcome"));
+                }
+                *phase = IterationPhase::InDoubt;
                 step.status = StepStatus::InDoubt;
                 step.error = Some(error.clone());
             }
             EventKind::StepResolved { step_id, generation, iteration, resolution } => {
                 let step = self.current(event, step_id, *generation)?;
                 let phase = step.phase(event, step_id, *iteration)?;
+                if *phase != IterationPhase::InDoubt {
+                    return Err(mismatch(event, step_id, "the iteration is not in doubt"));
+                }
                 match resolution {
                     Resolution::Done { output } => {
                         *phase = IterationPhase::Completed { output: Arc::clone(output) };
@@ -165,6 +194,9 @@ impl RunState {
                 let over =
                     self.place(step_id).is_some_and(|place| is_loop_over(&self.plan.steps[place]));
                 let step = self.current(event, step_id, *generation)?;
+                if !step.may_complete() {
+                    return Err(mismatch(event, step_id, "an iteration has not completed"));
+                }
                 step.output = Some(step.collect_output(over));
                 step.end(StepStatus::Completed, now);
                 self.done += 1;
@@ -195,12 +227,20 @@ impl RunState {
                 self.done += usize::from(first);
             }
             EventKind::RunStopping { cause } => self.stopping = Some(*cause),
+            EventKind::RunFinished { status: PlanStatus::Created | PlanStatus::Running } => {
+                return Err(ApplyError::Misplaced {
+                    run_id: self.run_id.clone(),
+                    seq: event.seq,
+                    problem: "says that a run ended which goes on",
+                });
+            }
             EventKind::RunFinished { status } => self.finish(*status),
         }
         Ok(())
     }
 
     fn revise(&mut self, plan: &Arc<Plan>, weights: &[f64], reset: &[StepId]) {
+        let reset: HashSet<&StepId> = reset.iter().collect();
         let old_index = std::mem::replace(&mut self.index, index_of(plan));
         let mut old: Vec<Option<StepState>> =
             std::mem::take(&mut self.steps).into_iter().map(Some).collect();
@@ -350,6 +390,25 @@ impl StepState {
             .get_mut(iteration as usize)
             .map(|it| &mut it.phase)
             .ok_or_else(|| mismatch(event, step_id, "no such iteration has begun"))
+    }
+
+    fn must_be(
+        &self,
+        status: StepStatus,
+        event: &Event,
+        step_id: &StepId,
+    ) -> Result<(), ApplyError> {
+        if self.status == status {
+            return Ok(());
+        }
+        Err(mismatch(event, step_id, "the step is in another status"))
+    }
+
+    /// Whether every iteration that began has completed, and at least one, unless the loop
+    /// has none.
+    fn may_complete(&self) -> bool {
+        let completed = self.iteration_outputs().count();
+        completed == self.iterations.len() && (completed > 0 || self.loop_count == Some(0))
     }
 
     fn collect_output(&self, over: bool) -> Arc<Value> {
