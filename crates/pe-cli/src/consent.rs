@@ -142,6 +142,9 @@ fn argv(call: &PendingCall, tools: &ToolSet) -> Option<Vec<String>> {
     tools.get(&call.tool)?.argv(&call.arguments).filter(|argv| !argv.is_empty())
 }
 
+/// So many calls of a step are told afterwards; a question shows all of them.
+const CALLS_TOLD: usize = 5;
+
 /// What is said about steps that nobody agreed to, with the flags that would have.
 pub(crate) fn unanswered(state: &RunState, tools: &ToolSet) -> Vec<String> {
     let steps = state.plan.steps.iter().zip(state.steps());
@@ -149,8 +152,12 @@ pub(crate) fn unanswered(state: &RunState, tools: &ToolSet) -> Vec<String> {
     waiting
         .map(|(plan, step)| {
             let id = one_line(plan.step_id.as_str());
-            let calls = step.pending_calls.iter().map(|call| format!("\n  {}", shown(call, tools)));
-            let calls: String = calls.collect();
+            let calls = step.pending_calls.iter().take(CALLS_TOLD);
+            let mut calls: String =
+                calls.map(|call| format!("\n  {}", shown(call, tools))).collect();
+            if step.pending_calls.len() > CALLS_TOLD {
+                calls += &format!("\n  and {} more", step.pending_calls.len() - CALLS_TOLD);
+            }
             let what = step.reason.as_deref().unwrap_or("a person");
             let mut rules: Vec<String> = Vec::new();
             for call in &step.pending_calls {
@@ -207,6 +214,7 @@ mod tests {
     fn a_call_cannot_be_made_to_look_like_another() {
         let arguments = serde_json::json!({"path": "a\u{202e}b\n[y]es"});
         let call = PendingCall {
+            iteration: 0,
             tool: "write_file".to_owned(),
             arguments: Arc::new(arguments.as_object().cloned().unwrap()),
         };
