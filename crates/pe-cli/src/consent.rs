@@ -158,7 +158,7 @@ pub(crate) fn unanswered(state: &RunState, tools: &ToolSet) -> Vec<String> {
             if step.pending_calls.len() > CALLS_TOLD {
                 calls += &format!("\n  and {} more", step.pending_calls.len() - CALLS_TOLD);
             }
-            let what = step.reason.as_deref().unwrap_or("a person");
+            let what = step.reason.map_or("a person", |reason| reason.as_str());
             let mut rules: Vec<String> = Vec::new();
             for call in &step.pending_calls {
                 let rule = format!("--allow {}", quoted_rule(&rule(call, tools)));

@@ -55,6 +55,6 @@ pub use plan::{PLAN_FORMAT, Plan, PlanStatus};
 pub use plan_file::{MAX_STEPS, PlanFile, ShapeIssue, UnknownField, render_plan};
 pub use report::{RunError, RunReport, Usage};
 pub use retry::{Backoff, RetryPolicy};
-pub use run_state::{ApplyError, IterationPhase, IterationState, RunState, StepState};
+pub use run_state::{ApplyError, IterationPhase, IterationState, Reason, RunState, StepState};
 pub use step::{PlanStep, SkipReason, StepResult, StepStatus, StepType, TriggerRule};
 pub use tool::{BoxFuture, JsonMap, Tool, ToolCall, ToolSet, ToolSpec};

@@ -2,7 +2,6 @@
 //!
 //! Nothing else mutates it, so that a run rebuilt from its journal equals the live one.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    Effect, Event, JsonMap, OrchestratorConfig, PendingCall, Plan, PlanStatus, RunId, StepError,
-    StepId, StepStatus, StopCause,
+    Effect, Event, JsonMap, OrchestratorConfig, PendingCall, Plan, PlanStatus, RunId, SkipReason,
+    StepError, StepId, StepStatus, StopCause, WaitingFor,
 };
 
 mod apply;
@@ -112,13 +111,42 @@ pub struct RunState {
     retired: HashMap<StepId, u32>,
 }
 
+/// Why a step is skipped, is waiting, or did not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// It will not run.
+    Skipped(SkipReason),
+    /// A person is asked.
+    Waiting(WaitingFor),
+    /// The run was stopped before.
+    Stopped(StopCause),
+    /// The run pauses until a person has decided about a step in doubt.
+    PausedInDoubt,
+    /// The run pauses until a person has agreed to a step.
+    PausedWaiting,
+}
+
+impl Reason {
+    /// The reason as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skipped(reason) => reason.as_str(),
+            Self::Waiting(WaitingFor::Approval) => "approval",
+            Self::Waiting(WaitingFor::Consent) => "consent",
+            Self::Stopped(cause) => cause.as_str(),
+            Self::PausedInDoubt => "in_doubt",
+            Self::PausedWaiting => "waiting",
+        }
+    }
+}
+
 /// Where one step stands.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StepState {
     /// Its status; `Ready` never occurs here.
     pub status: StepStatus,
     /// Why it is skipped, waiting, or did not start.
-    pub reason: Option<Cow<'static, str>>,
+    pub reason: Option<Reason>,
     /// How often it was sent back to pending by a revision.
     pub generation: u32,
     /// Whether a person has agreed to this generation.
@@ -274,7 +302,7 @@ impl RunState {
         plan.status = self.status;
         for (step, state) in plan.steps.iter_mut().zip(&self.steps) {
             step.status = state.status;
-            step.reason = state.reason.as_deref().map(str::to_owned);
+            step.reason = state.reason.map(|reason| reason.as_str().to_owned());
             step.recovered_by = state.recovered_by.clone();
             step.attempts = state.attempts();
             step.execution_time_ms = state.execution_time_ms;

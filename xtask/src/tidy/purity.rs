@@ -46,7 +46,7 @@ pub(super) fn one_clock(workspace: &Workspace) -> Vec<Violation> {
     let mut violations = Vec::new();
     for file in sources {
         for (number, line) in file.code_lines() {
-            for call in ["Instant::now", "SystemTime::now"] {
+            for call in ["Instant::now", "SystemTime::now", "Timestamp::now"] {
                 if line.contains(call) {
                     violations.push(Violation::new(
                         format!("{}:{number}", file.path),

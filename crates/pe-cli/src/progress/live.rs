@@ -114,7 +114,7 @@ fn rows(state: &RunState, now_ms: u64, most: usize) -> Vec<Row> {
 /// How a step is getting on.
 fn progress(step: &StepState, now_ms: u64) -> (Tone, String) {
     if step.status == StepStatus::Waiting {
-        let what = step.reason.as_deref().unwrap_or("a person");
+        let what = step.reason.map_or("a person", |reason| reason.as_str());
         return (Tone::Faint, format!("waits for {what}"));
     }
     let since = step.first_started_ms.unwrap_or(now_ms);

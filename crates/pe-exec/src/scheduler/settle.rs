@@ -1,10 +1,13 @@
 //! Settling: what the end of one step means for its fallbacks, its target and its dependents.
 
-use pe_model::{EventKind, SkipReason, StepError, StepStatus};
+use pe_model::{EventKind, Reason, SkipReason, StepError, StepStatus};
 use pe_validate::StepKind;
 
 use super::board::{Stage, Verdict};
 use super::{Scheduler, VecDeque};
+
+/// A fallback that was not needed, which trigger rules leave out.
+const NOT_NEEDED: Reason = Reason::Skipped(SkipReason::NotNeeded);
 
 impl Scheduler {
     /// Draws the consequences of every step that has ended.
@@ -189,7 +192,7 @@ impl Scheduler {
     fn verdict(&self, place: usize) -> Verdict {
         let step = self.state.step_at(place);
         match step.status {
-            StepStatus::Skipped if step.reason.as_deref() == Some("not_needed") => Verdict::LeftOut,
+            StepStatus::Skipped if step.reason == Some(NOT_NEEDED) => Verdict::LeftOut,
             StepStatus::Skipped => Verdict::Skipped,
             _ if step.is_done() => Verdict::Done,
             _ => Verdict::Failed,

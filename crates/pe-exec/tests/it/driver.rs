@@ -10,7 +10,7 @@ use pe_exec::{
 };
 use pe_model::{
     BoxFuture, Effect, Event, EventKind, Journal, JournalError, JsonMap, OrchestratorConfig,
-    PlanFile, PlanStatus, Tool, ToolCall, ToolError, ToolSet, ToolSpec,
+    PlanFile, PlanStatus, Reason, StopCause, Tool, ToolCall, ToolError, ToolSet, ToolSpec,
 };
 use pe_validate::{Limits, ValidPlan, check};
 use serde_json::{Value, json};
@@ -41,18 +41,18 @@ fn tool(name: &str, effect: Effect, consent: bool, act: Act) -> Arc<dyn Tool> {
     Arc::new(Scripted { spec, act })
 }
 
-/// Counts how many calls of `nap` have begun and were dropped before their end.
-static DROPPED: AtomicUsize = AtomicUsize::new(0);
+/// The lengths of naps that have begun, and of those that were dropped before their end;
+/// each test that looks takes lengths of its own.
+static BEGUN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+static DROPPED: Mutex<Vec<u64>> = Mutex::new(Vec::new());
 
-struct CountDrop {
-    armed: bool,
+struct NoteDrop {
+    ms: Option<u64>,
 }
 
-impl Drop for CountDrop {
+impl Drop for NoteDrop {
     fn drop(&mut self) {
-        if self.armed {
-            DROPPED.fetch_add(1, Ordering::SeqCst);
-        }
+        DROPPED.lock().unwrap().extend(self.ms);
     }
 }
 
@@ -71,10 +71,11 @@ fn tools() -> ToolSet {
         }),
         tool("nap", Effect::Pure, false, |call| {
             Box::pin(async move {
-                let mut guard = CountDrop { armed: true };
                 let ms = call.arguments["ms"].as_u64().unwrap();
+                BEGUN.lock().unwrap().push(ms);
+                let mut guard = NoteDrop { ms: Some(ms) };
                 tokio::time::sleep(Duration::from_millis(ms)).await;
-                guard.armed = false;
+                guard.ms = None;
                 Ok(json!(ms))
             })
         }),
@@ -112,12 +113,11 @@ async fn x2_independent_steps_overlap() {
 
 #[tokio::test(start_paused = true)]
 async fn x10_a_timed_out_attempt_is_dropped() {
-    let before = DROPPED.load(Ordering::SeqCst);
     let steps = json!([{"step_id": "a", "tool": "nap", "parameters": {"ms": 60_000_000},
         "timeout_ms": 100, "retry": {"max_retries": 0}}]);
     let finished = drive(Driver::new(tools()), steps).await;
     assert_eq!(finished.state.status, PlanStatus::Failed);
-    assert!(DROPPED.load(Ordering::SeqCst) > before, "its future is gone");
+    assert!(DROPPED.lock().unwrap().contains(&60_000_000), "its future is gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,7 +161,7 @@ async fn x13_a_stop_lets_running_steps_end_and_a_second_one_does_not() {
     let state = finished.unwrap().state;
     assert_eq!(state.status, PlanStatus::Cancelled);
     assert_eq!(state.step("a").unwrap().status.as_str(), "completed");
-    assert_eq!(state.step("b").unwrap().reason.as_deref(), Some("interrupted"));
+    assert_eq!(state.step("b").unwrap().reason, Some(Reason::Stopped(StopCause::Interrupted)));
 
     let (handle, stop) = Stop::new();
     let asking = async {
@@ -172,7 +172,7 @@ async fn x13_a_stop_lets_running_steps_end_and_a_second_one_does_not() {
     };
     let (finished, ()) = tokio::join!(driver.run(plan(steps), stop), asking);
     let state = finished.unwrap().state;
-    assert_eq!(state.step("a").unwrap().reason.as_deref(), Some("interrupted"));
+    assert_eq!(state.step("a").unwrap().reason, Some(Reason::Stopped(StopCause::Interrupted)));
     assert!(state.elapsed_ms < 300, "{}", state.elapsed_ms);
 }
 
@@ -209,9 +209,10 @@ async fn a_failed_append_stops_the_run_before_any_effect_of_the_batch() {
     let driver = Driver::new(tools())
         .journal(Arc::new(Brittle { left: AtomicUsize::new(0) }))
         .observer(seen.clone());
-    let error = driver.run(plan(naps(1, 10)), Stop::never()).await.unwrap_err();
+    let error = driver.run(plan(naps(1, 4_711)), Stop::never()).await.unwrap_err();
     assert_eq!(error, DriverError::Journal(JournalError { message: "disk full".to_owned() }));
     assert!(seen.0.lock().unwrap().is_empty(), "what is not durable is not published");
+    assert!(!BEGUN.lock().unwrap().contains(&4_711), "nor carried out");
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,8 @@ fn asked() -> ByHand {
         {"step_id": "after", "tool": "t", "dependencies": ["a"]},
         {"step_id": "other", "tool": "t", "dependencies": ["who"]},
     ]));
-    let mut run = ByHand::begin(plan, OrchestratorConfig::default());
+    let config = OrchestratorConfig { max_parallel_steps: 1, ..OrchestratorConfig::default() };
+    let mut run = ByHand::begin(plan, config);
     run.end("who");
     assert_eq!((run.told("a"), run.running_ids()), ("waiting: approval".into(), vec!["other"]));
     run
@@ -34,8 +35,8 @@ fn a_waiting_step_holds_no_slot_and_shows_its_call() {
 fn an_approved_step_runs() {
     let mut run = asked();
     run.give(Input::Approve { step_id: "a".into(), generation: 0 });
-    run.end("a");
     run.end("other");
+    run.end("a");
     run.end("after");
     assert_eq!(run.status(), PlanStatus::Completed);
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use pe_exec::{Input, Scheduler};
 use pe_model::{
-    ErrorClass, EventKind, IterationPhase, OrchestratorConfig, Plan, PlanStatus, Resolution,
-    RunState, StepStatus, StepType, StopCause, ToolError, TriggerRule,
+    ErrorClass, EventKind, IterationPhase, OrchestratorConfig, Plan, PlanStatus, Reason,
+    Resolution, RunState, SkipReason, StepStatus, StepType, StopCause, ToolError, TriggerRule,
 };
 use pe_testkit::naive::{Waits, fallbacks, waits};
 use pe_testkit::{Ingredients, arbitrary_plan_with};
@@ -55,7 +55,9 @@ impl Naive {
 
     /// Whether the trigger rule lets a step start in this state.
     fn may_start(&self, state: &RunState, step: usize) -> bool {
-        let left_out = |on: &&usize| state.step_at(**on).reason.as_deref() == Some("not_needed");
+        let left_out = |on: &&usize| {
+            state.step_at(**on).reason == Some(Reason::Skipped(SkipReason::NotNeeded))
+        };
         let on: Vec<usize> =
             self.waits[step].triggers.iter().filter(|on| !left_out(on)).copied().collect();
         let settled = on.iter().all(|&on| self.is_settled(state, on));

@@ -163,7 +163,7 @@ impl Ran {
 
 pub(crate) fn told(step: &StepState) -> String {
     match (&step.reason, &step.recovered_by) {
-        (Some(reason), _) => format!("{}: {reason}", step.status),
+        (Some(reason), _) => format!("{}: {}", step.status, reason.as_str()),
         (_, Some(by)) => format!("{} recovered by {by}", step.status),
         _ => step.status.to_string(),
     }

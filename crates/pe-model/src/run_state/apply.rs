@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::{AttemptKey, EVENT_FORMAT, EventKind, Resolution, StepType, WaitingFor};
+use crate::{AttemptKey, EVENT_FORMAT, EventKind, Resolution, StepType};
 
 impl RunState {
     /// The state after a run's first event.
@@ -93,10 +93,7 @@ impl RunState {
             EventKind::StepWaiting { step_id, generation, waiting_for, calls } => {
                 let step = self.current(event, step_id, *generation)?;
                 step.status = StepStatus::Waiting;
-                step.reason = Some(Cow::Borrowed(match waiting_for {
-                    WaitingFor::Approval => "approval",
-                    WaitingFor::Consent => "consent",
-                }));
+                step.reason = Some(Reason::Waiting(*waiting_for));
                 step.pending_calls.clone_from(calls);
             }
             EventKind::StepApproved { step_id, generation } => {
@@ -209,7 +206,7 @@ impl RunState {
             EventKind::StepSkipped { step_id, generation, reason } => {
                 let step = self.current(event, step_id, *generation)?;
                 step.end(StepStatus::Skipped, now);
-                step.reason = Some(Cow::Borrowed(reason.as_str()));
+                step.reason = Some(Reason::Skipped(*reason));
             }
             EventKind::StepRecovered { step_id, generation, recovered_by } => {
                 let output = match self.step(recovered_by) {
@@ -291,9 +288,9 @@ impl RunState {
     fn finish(&mut self, status: PlanStatus) {
         self.status = status;
         let reason = match (status, self.stopping) {
-            (_, Some(cause)) => cause.as_str(),
-            (PlanStatus::InDoubt, _) => "in_doubt",
-            (PlanStatus::Waiting, _) => "waiting",
+            (_, Some(cause)) => Reason::Stopped(cause),
+            (PlanStatus::InDoubt, _) => Reason::PausedInDoubt,
+            (PlanStatus::Waiting, _) => Reason::PausedWaiting,
             _ => return,
         };
         for step in &mut self.steps {
@@ -301,7 +298,7 @@ impl RunState {
                 step.status = StepStatus::Pending;
             }
             if step.status == StepStatus::Pending {
-                step.reason = Some(Cow::Borrowed(reason));
+                step.reason = Some(reason);
             }
         }
     }

@@ -155,7 +155,7 @@ fn x12_a_run_that_stops_early_says_why_its_steps_did_not_start() {
     .unwrap();
     for step in state.steps() {
         assert_eq!(
-            (step.status, step.reason.as_deref()),
+            (step.status, step.reason.map(pe_model::Reason::as_str)),
             (StepStatus::Pending, Some("interrupted"))
         );
     }
