@@ -8,108 +8,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pe_model::{
-    AttemptKey, BoxFuture, ErrorClass, Event, EventKind, Journal, JournalError, OrchestratorConfig,
-    PendingCall, PlanId, PlanStatus, RunId, RunState, StepId, StopCause, ToolCall, ToolError,
-    ToolSet, WaitingFor,
+    AttemptKey, ErrorClass, Event, EventKind, Journal, JournalError, OrchestratorConfig, PlanId,
+    PlanStatus, RunId, RunState, StepId, StopCause, ToolCall, ToolError, ToolSet,
 };
 use pe_validate::ValidPlan;
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use crate::clock::{Clock, random, random_bytes, wall_clock};
+use crate::stop::StopLevel;
 use crate::{
-    Attempt, CallRules, Command, Input, MemoryJournal, Millis, Policy, RunOptions, Scheduler,
-    ToolRules, Turn, answer,
+    ApprovalRequest, Approver, Attempt, CallRules, Command, Decision, Input, MemoryJournal, Millis,
+    Observer, Policy, RunOptions, Scheduler, Stop, ToolRules, Turn, answer,
 };
-
-/// What a person is asked.
-#[derive(Debug, Clone)]
-pub struct ApprovalRequest {
-    /// The step.
-    pub step_id: StepId,
-    /// What the step does, in its author's words.
-    pub action: String,
-    /// Why the question is asked.
-    pub waiting_for: WaitingFor,
-    /// The calls that the step would make; each as it will be made.
-    pub calls: Vec<PendingCall>,
-}
-
-/// What a person answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// Go on.
-    Approve,
-    /// Do not; the step fails.
-    Reject,
-    /// Nobody is there: the step stays waiting.
-    Unanswered,
-}
-
-/// Asks people. Questions may come at the same time; the run goes on around them.
-pub trait Approver: Send + Sync {
-    /// Asks about one step. Dropping the future withdraws the question.
-    fn decide(&self, request: ApprovalRequest) -> BoxFuture<'_, Decision>;
-}
-
-/// Sees what happens, batch by batch, in order, once it is durable. Must not block.
-pub trait Observer: Send + Sync {
-    /// Takes one batch.
-    fn observe(&self, events: &[Event]);
-}
-
-/// Asks a run to stop.
-#[derive(Debug, Clone)]
-pub struct StopHandle {
-    level: watch::Sender<StopLevel>,
-}
-
-/// The driver's side of a [`StopHandle`].
-#[derive(Debug, Clone)]
-pub struct Stop {
-    level: watch::Receiver<StopLevel>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum StopLevel {
-    Run,
-    Graceful,
-    Now,
-}
-
-impl Stop {
-    /// A stop that nobody has asked for yet, and the handle to ask with.
-    pub fn new() -> (StopHandle, Self) {
-        let (sender, receiver) = watch::channel(StopLevel::Run);
-        (StopHandle { level: sender }, Self { level: receiver })
-    }
-
-    /// A stop that never comes.
-    pub fn never() -> Self {
-        Self::new().1
-    }
-}
-
-impl StopHandle {
-    /// Nothing new starts; running attempts get a grace period.
-    pub fn request(&self) {
-        self.raise(StopLevel::Graceful);
-    }
-
-    /// Running attempts are dropped at once.
-    pub fn now(&self) {
-        self.raise(StopLevel::Now);
-    }
-
-    fn raise(&self, to: StopLevel) {
-        self.level.send_if_modified(|level| {
-            let raised = *level < to;
-            *level = to.max(*level);
-            raised
-        });
-    }
-}
 
 /// Why a run could not be driven to an end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

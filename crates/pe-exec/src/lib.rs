@@ -33,6 +33,47 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The scheduler alone, told the time and what happened:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use pe_exec::{Command, Input, Policy, RunOptions, Scheduler, ToolRules};
+//! use pe_model::{Catalog, Format, OrchestratorConfig, PlanStatus, ToolSet, ToolSpec};
+//! use pe_validate::{Limits, check_file};
+//!
+//! let text = br#"{"goal": "g", "steps": [{"step_id": "a", "tool": "sleep"}]}"#;
+//! let known: Catalog = [ToolSpec { name: "sleep".into(), ..ToolSpec::default() }].into_iter().collect();
+//! let plan = check_file(text, Format::Json, &known, &Limits::default()).plan.expect("a valid plan");
+//! # struct Sleep(ToolSpec);
+//! # impl pe_model::Tool for Sleep {
+//! #     fn spec(&self) -> &ToolSpec { &self.0 }
+//! #     fn call(&self, _: pe_model::ToolCall) -> pe_model::BoxFuture<'_, Result<serde_json::Value, pe_model::ToolError>> {
+//! #         Box::pin(async { Ok(serde_json::Value::Null) })
+//! #     }
+//! # }
+//! # let sleep = Sleep(ToolSpec { name: "sleep".into(), ..ToolSpec::default() });
+//! # let tools: ToolSet = [Arc::new(sleep) as Arc<dyn pe_model::Tool>].into_iter().collect();
+//! let rules = Arc::new(ToolRules::new(tools, Policy::default()));
+//! let options = RunOptions {
+//!     run_id: "r".into(),
+//!     plan_id: "p".into(),
+//!     config: OrchestratorConfig::default(),
+//!     weights: Vec::new(),
+//!     seed: 0,
+//!     started_at: "2026-01-01T00:00:00Z".parse()?,
+//! };
+//! let mut scheduler = Scheduler::new(plan, rules, options);
+//! let turn = scheduler.handle(Input::Begin, 0);
+//! let Command::Start(attempt) = &turn.commands[0] else { panic!("nothing starts") };
+//! assert_eq!(scheduler.next_wake(), Some(30_000), "the attempt's deadline");
+//! let done = Input::AttemptSucceeded { key: attempt.key.clone(), output: Default::default() };
+//! scheduler.handle(done, 250);
+//! assert_eq!(scheduler.state().status, PlanStatus::Completed);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Read it in the order policy, scope, scheduler, driver.
+//!
 //! What is deliberately absent: a model, a database, a terminal, and any tool.
 
 mod policy;
@@ -44,16 +85,19 @@ mod answer;
 mod clock;
 mod driver;
 mod memory;
+mod people;
 mod simulate;
+mod stop;
+mod virtual_run;
 
 pub use answer::answer;
-pub use driver::{
-    ApprovalRequest, Approver, Decision, Driver, DriverError, Finished, GRACE_MS, Observer, Stop,
-    StopHandle,
-};
+pub use driver::{Driver, DriverError, Finished, GRACE_MS};
 pub use memory::MemoryJournal;
+pub use people::{ApprovalRequest, Approver, Decision, Observer};
 pub use policy::{AllowRule, CallRule, CallRules, Policy, PolicyError, ToolRules};
 pub use scheduler::{
     Attempt, Command, Input, Millis, Refusal, ReviseError, RunOptions, Scheduler, Turn,
 };
-pub use simulate::{Response, Simulation, Slot, VirtualRun, run_virtual, simulate};
+pub use simulate::{Simulation, Slot, simulate};
+pub use stop::{Stop, StopHandle};
+pub use virtual_run::{Response, VirtualRun, run_virtual};

@@ -98,11 +98,6 @@ impl ToolRules {
     pub fn new(tools: ToolSet, policy: Policy) -> Self {
         Self { tools, policy }
     }
-
-    /// The tools.
-    pub fn tools(&self) -> &ToolSet {
-        &self.tools
-    }
 }
 
 impl CallRules for ToolRules {

@@ -34,11 +34,6 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Whether an attempt without an outcome may simply be made again.
-    pub fn is_repeatable(self) -> bool {
-        self != Effect::Once
-    }
-
     /// Whether the call leaves the world as it was.
     pub fn is_safe(self) -> bool {
         matches!(self, Effect::Pure | Effect::Read)

@@ -35,7 +35,8 @@ pub struct ToolSpec {
     /// The resource that a call holds while it runs when `concurrent` is false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// Whether calls may run beside others that name the same resource.
+    /// Whether calls take no resource. A call that is not concurrent holds its resource alone
+    /// among those that are not; concurrent ones run beside it.
     pub concurrent: bool,
     /// Whether an operator must consent to each call.
     pub consent: bool,

@@ -21,7 +21,7 @@
 //!     run_id: RunId::new("run"),
 //!     step_id: StepId::new("greet"),
 //!     attempt: 1,
-//!     idempotency_key: "run/greet/0".into(),
+//!     idempotency_key: "run/0/0/greet".into(),
 //!     arguments: Arc::new(serde_json::from_value(json!({"value": [1, "two"]}))?),
 //!     max_output_bytes: 1024,
 //! });
