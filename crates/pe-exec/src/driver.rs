@@ -4,12 +4,12 @@
 //! batch, publishes them, and only then carries out the commands. What arrives meanwhile is
 //! the next round. A failed append stops the run: what is not recorded did not happen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use pe_model::{
     AttemptKey, ErrorClass, Event, EventKind, Journal, JournalError, OrchestratorConfig, PlanId,
-    PlanStatus, RunId, RunState, StepId, StopCause, ToolCall, ToolError, ToolSet,
+    PlanStatus, RunId, RunState, StepId, StepStatus, StopCause, ToolCall, ToolError, ToolSet,
 };
 use pe_validate::ValidPlan;
 use serde_json::Value;
@@ -120,6 +120,7 @@ impl Driver {
             attempts: JoinSet::new(),
             under_way: HashMap::new(),
             handles: HashMap::new(),
+            to_ask: VecDeque::new(),
             questions: JoinSet::new(),
             stop,
         };
@@ -135,6 +136,9 @@ struct Run<'d> {
     attempts: JoinSet<Result<Value, ToolError>>,
     under_way: HashMap<Id, AttemptKey>,
     handles: HashMap<AttemptKey, AbortHandle>,
+    /// Questions to come, each with the generation of its step.
+    to_ask: VecDeque<(u32, ApprovalRequest)>,
+    /// The question that is open.
     questions: JoinSet<(StepId, u32, Decision)>,
     stop: Stop,
 }
@@ -162,6 +166,7 @@ impl Run<'_> {
             if self.scheduler.state().is_finished() {
                 break;
             }
+            self.open_question();
             if self.scheduler.is_stalled() && self.questions.is_empty() {
                 inputs.push(Input::Pause);
                 continue;
@@ -271,9 +276,8 @@ impl Run<'_> {
         self.handles.insert(key, handle);
     }
 
-    /// Asks about every step that has just begun to wait.
+    /// Notes every step that has just begun to wait.
     fn ask(&mut self, events: &[Event]) {
-        let Some(approver) = &self.driver.approver else { return };
         for event in events {
             let EventKind::StepWaiting { step_id, generation, waiting_for, calls } = &event.kind
             else {
@@ -287,10 +291,27 @@ impl Run<'_> {
                 waiting_for: *waiting_for,
                 calls: calls.clone(),
             };
-            let (approver, step_id) = (Arc::clone(approver), step_id.clone());
-            let generation = *generation;
-            self.questions
-                .spawn(async move { (step_id, generation, approver.decide(request).await) });
+            self.to_ask.push_back((*generation, request));
+        }
+    }
+
+    /// Asks the next question that still matters, if none is open: people are asked one
+    /// thing at a time, in the order in which the steps began to wait.
+    fn open_question(&mut self) {
+        let Some(approver) = &self.driver.approver else { return };
+        while self.questions.is_empty()
+            && let Some((generation, request)) = self.to_ask.pop_front()
+        {
+            let step_id = request.step_id.clone();
+            let step = self.scheduler.state().step(&step_id);
+            let open = step.is_some_and(|step| {
+                step.status == StepStatus::Waiting && step.generation == generation
+            });
+            if open && self.scheduler.state().stopping.is_none() {
+                let approver = Arc::clone(approver);
+                self.questions
+                    .spawn(async move { (step_id, generation, approver.decide(request).await) });
+            }
         }
     }
 }

@@ -26,7 +26,8 @@ pub enum Decision {
     Unanswered,
 }
 
-/// Asks people. Questions may come at the same time; the run goes on around them.
+/// Asks people. One question of a run is open at a time, in the order in which steps began
+/// to wait; the run goes on around it.
 pub trait Approver: Send + Sync {
     /// Asks about one step. Dropping the future withdraws the question.
     fn decide(&self, request: ApprovalRequest) -> BoxFuture<'_, Decision>;

@@ -99,7 +99,7 @@ macro_rules! id {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                schemars::json_schema!({ "type": "string", "minLength": 1 })
+                schemars::json_schema!({ "type": "string" })
             }
         }
     };

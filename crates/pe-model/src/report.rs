@@ -17,6 +17,9 @@ pub struct RunReport {
     /// What the plan is to achieve.
     #[serde(default)]
     pub goal: String,
+    /// What expressions read as `context`.
+    #[serde(default, skip_serializing_if = "JsonMap::is_empty")]
+    pub context: JsonMap,
     /// Whether every step ended well and no failure is left.
     pub success: bool,
     /// How the run ended.
@@ -100,6 +103,7 @@ impl RunReport {
             run_id: state.run_id.clone(),
             plan_id: executed.plan_id.clone(),
             goal: executed.goal.clone(),
+            context: executed.context.clone(),
             success: state.status == PlanStatus::Completed,
             status: state.status,
             final_response,

@@ -183,6 +183,7 @@ pub struct StepResult {
 #[serde(default)]
 pub struct PlanStep {
     /// Unique within the plan.
+    #[schemars(length(min = 1))]
     pub step_id: StepId,
     /// How the step behaves; any letter case is accepted.
     pub step_type: StepType,

@@ -149,6 +149,12 @@ fn outcome(step: &PlanStep, status: StepStatus) -> Option<String> {
         (StepStatus::Failed, Some(by), _) => {
             Some(format!("recovered by {}", shorten(by.as_str(), MAX_ID)))
         }
+        (StepStatus::Failed | StepStatus::InDoubt, None, _) => {
+            step.error.as_ref().map(|error| shorten(error, MAX_TEXT))
+        }
+        (StepStatus::Waiting, _, Some(reason)) => {
+            Some(format!("waits for {}", shorten(reason, MAX_TEXT)))
+        }
         (StepStatus::Skipped, _, Some(reason)) => {
             // The program's own reasons are single words: `condition_false`.
             let own = !reason.contains(' ');
@@ -219,6 +225,17 @@ mod tests {
                 "recovered by spare"
             ]
         );
+    }
+
+    #[test]
+    fn a_failed_or_waiting_node_says_why() {
+        let mut step = PlanStep::new("a", "t");
+        step.error = Some("no such file".to_owned());
+        let failed = node(&step, Some(StepStatus::Failed));
+        assert_eq!(failed.last().map(String::as_str), Some("no such file"));
+        step.reason = Some("approval".to_owned());
+        let waiting = node(&step, Some(StepStatus::Waiting));
+        assert_eq!(waiting.last().map(String::as_str), Some("waits for approval"));
     }
 
     #[test]

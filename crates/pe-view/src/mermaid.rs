@@ -122,6 +122,10 @@ fn escape(line: &str) -> String {
             '°' | '¶' => false,
             _ => c.is_alphanumeric() || !c.is_ascii(),
         };
+        if c == '$' && before == Some('$') {
+            // Two of them begin a formula, entities or not: a zero-width space keeps them apart.
+            out.push('\u{200b}');
+        }
         if safe {
             out.push(c);
         } else {
@@ -153,6 +157,7 @@ mod tests {
             ("www.site.com", "www#46;site#46;com"),
             ("ﬂ°°34¶ß", "ﬂ#176;#176;34#182;ß"),
             ("日本 🦀", "日本 🦀"),
+            ("$$5 $", "#36;\u{200b}#36;5 #36;"),
             ("%%{init}%%", "#37;#37;#123;init#125;#37;#37;"),
         ] {
             assert_eq!(escape(text), expected);

@@ -129,6 +129,7 @@ pub fn executed(report: &RunReport) -> Plan {
     Plan {
         plan_id: report.plan_id.clone(),
         goal: report.goal.clone(),
+        context: report.context.clone(),
         status: report.status,
         steps: report.steps.clone(),
         ..Plan::default()

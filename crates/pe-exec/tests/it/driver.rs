@@ -306,3 +306,33 @@ async fn the_answer_is_what_the_last_steps_returned() {
     .await;
     assert_eq!(finished.answer, "as it is: inner\nplan b\n[1,\"x\"]");
 }
+
+/// Notes who is asked, and whether two questions were ever open.
+#[derive(Default)]
+struct Asks {
+    order: Mutex<Vec<String>>,
+    open: AtomicUsize,
+}
+
+impl Approver for Asks {
+    fn decide(&self, request: ApprovalRequest) -> BoxFuture<'_, Decision> {
+        Box::pin(async move {
+            assert_eq!(self.open.fetch_add(1, Ordering::SeqCst), 0, "one question at a time");
+            self.order.lock().unwrap().push(request.step_id.to_string());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            self.open.fetch_sub(1, Ordering::SeqCst);
+            Decision::Approve
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_are_asked_one_thing_at_a_time_in_plan_order() {
+    let steps: Value = (0..6)
+        .map(|n| json!({"step_id": format!("s{n}"), "tool": "asks", "parameters": {"value": n}}))
+        .collect();
+    let asks = Arc::new(Asks::default());
+    let finished = drive(Driver::new(tools()).approver(asks.clone()), steps).await;
+    assert!(finished.is_success());
+    assert_eq!(*asks.order.lock().unwrap(), ["s0", "s1", "s2", "s3", "s4", "s5"]);
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cap_std::fs::Dir;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
-use pe_model::ToolError;
+use pe_model::{ErrorClass, ToolError};
 
 use super::{FileRoot, Wanted};
 use crate::arguments;
@@ -31,6 +31,12 @@ impl Globs {
         let mut set = GlobSetBuilder::new();
         let mut depth = Some(0);
         for text in globs {
+            if text.starts_with('/') || text.split('/').any(|part| part == "..") {
+                let message = format!(
+                    "{tool}: `{parameter}` `{text}` leads out of the root; patterns are relative to `path`"
+                );
+                return Err(ToolError::new(ErrorClass::Permission, message));
+            }
             let glob = compile(text).map_err(|error| {
                 arguments::invalid(tool, parameter, format!("glob `{text}`: {}", error.kind()))
             })?;

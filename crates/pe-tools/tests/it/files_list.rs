@@ -109,3 +109,17 @@ async fn what_cannot_be_listed_is_named() {
         &["parameter `pattern` of `list_directory`", "`a/[z`"],
     );
 }
+
+#[tokio::test]
+async fn a_pattern_that_leads_out_of_the_root_is_refused() {
+    let bench = Bench::new();
+    for pattern in ["../*", "/etc/*", "a/../../*"] {
+        for (tool, arguments) in [
+            ("list_directory", json!({"pattern": pattern})),
+            ("search_files", json!({"pattern": "x", "glob": pattern})),
+        ] {
+            let error = bench.try_call(tool, arguments).await.unwrap_err();
+            assert_eq!(error.class, ErrorClass::Permission, "{tool} {pattern}: {error}");
+        }
+    }
+}

