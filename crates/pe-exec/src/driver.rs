@@ -159,9 +159,7 @@ impl Run<'_> {
                     observer.observe(&events);
                 }
             }
-            for command in commands {
-                self.carry_out(command);
-            }
+            self.carry_out(commands).await;
             self.ask(&events);
             if self.scheduler.state().is_finished() {
                 break;
@@ -242,14 +240,25 @@ impl Run<'_> {
         }
     }
 
-    fn carry_out(&mut self, command: Command) {
-        match command {
-            Command::Start(attempt) => self.start(attempt),
-            Command::Cancel(key) => {
-                if let Some(handle) = self.handles.remove(&key) {
-                    handle.abort();
+    /// Drops what was cancelled, lets it end, and only then starts what may take its place.
+    async fn carry_out(&mut self, commands: Vec<Command>) {
+        let (mut starts, mut dropped) = (Vec::new(), false);
+        for command in commands {
+            match command {
+                Command::Start(attempt) => starts.push(attempt),
+                Command::Cancel(key) => {
+                    if let Some(handle) = self.handles.remove(&key) {
+                        handle.abort();
+                        dropped = true;
+                    }
                 }
             }
+        }
+        if dropped && !starts.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        for attempt in starts {
+            self.start(attempt);
         }
     }
 
