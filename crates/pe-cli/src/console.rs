@@ -73,6 +73,13 @@ impl Console {
         let _ = writeln!(stderr, "{}", text.trim_end_matches('\n'));
     }
 
+    /// Takes away a line that nobody completed, so that what is said next has a line of its own.
+    pub(crate) fn end_line(&self) {
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{}", if self.is_live { "\r\x1b[2K" } else { "\n" });
+        let _ = stderr.flush();
+    }
+
     /// Says something that `--quiet` leaves out.
     pub(crate) fn inform(&self, text: &str) {
         if !self.quiet && !text.is_empty() {

@@ -6,6 +6,7 @@
 //! being asked.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub(crate) enum Look {
 #[derive(Debug, Clone)]
 pub(crate) struct Presenter {
     sender: Sender<Message>,
+    /// Whether a line on the terminal waits to be completed by a person.
+    open_line: Arc<AtomicBool>,
 }
 
 enum Message {
@@ -62,6 +65,7 @@ impl Presenter {
     ) -> anyhow::Result<(Arc<Self>, Shown)> {
         let (sender, receiver) = channel();
         let (done, shown) = oneshot::channel();
+        let open_line = Arc::new(AtomicBool::new(false));
         let screen = Screen {
             live: (look == Look::Live).then(|| Live::new(console.clone())),
             look,
@@ -71,16 +75,17 @@ impl Presenter {
             state: None,
             began: Instant::now(),
             held: Vec::new(),
+            open_line: Arc::clone(&open_line),
             is_paused: false,
             failure: None,
         };
         std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
             let _ = done.send(screen.run(&receiver));
         })?;
-        Ok((Arc::new(Self { sender }), shown))
+        Ok((Arc::new(Self { sender, open_line }), shown))
     }
 
-    /// Says something between two frames.
+    /// Says something between two frames, or in the place of an open question.
     pub(crate) fn say(&self, text: impl Into<String>) {
         self.send(Message::Say(text.into()));
     }
@@ -88,7 +93,7 @@ impl Presenter {
     /// Clears the live view and keeps still until the guard is dropped.
     pub(crate) async fn pause(&self) -> Pause {
         let (ack, still) = oneshot::channel();
-        let pause = Pause { sender: self.sender.clone() };
+        let pause = Pause { sender: self.sender.clone(), open_line: Arc::clone(&self.open_line) };
         self.send(Message::Pause(ack));
         // A thread that has ended shows nothing either.
         let _ = still.await;
@@ -116,6 +121,19 @@ impl Observer for Presenter {
 #[derive(Debug)]
 pub(crate) struct Pause {
     sender: Sender<Message>,
+    open_line: Arc<AtomicBool>,
+}
+
+impl Pause {
+    /// A line is begun that a person is to complete. Until they have, what is said takes it away.
+    pub(crate) fn begin_line(&self) {
+        self.open_line.store(true, Ordering::Release);
+    }
+
+    /// The person has completed the line.
+    pub(crate) fn end_line(&self) {
+        self.open_line.store(false, Ordering::Release);
+    }
 }
 
 impl Drop for Pause {
@@ -135,6 +153,7 @@ struct Screen {
     began: Instant,
     /// Lines that came while somebody was being asked.
     held: Vec<(Tone, String)>,
+    open_line: Arc<AtomicBool>,
     is_paused: bool,
     failure: Option<anyhow::Error>,
 }
@@ -149,7 +168,10 @@ impl Screen {
             };
             match message {
                 Some(Message::Events(events)) => self.take(&events),
-                Some(Message::Say(text)) => self.line(Tone::Strong, text),
+                Some(Message::Say(text)) => {
+                    self.resume();
+                    self.line(Tone::Strong, text);
+                }
                 Some(Message::Pause(ack)) => {
                     self.is_paused = true;
                     self.clear();
@@ -215,6 +237,9 @@ impl Screen {
 
     fn resume(&mut self) {
         self.is_paused = false;
+        if self.open_line.swap(false, Ordering::AcqRel) {
+            self.console.end_line();
+        }
         for (tone, line) in std::mem::take(&mut self.held) {
             self.line(tone, line);
         }

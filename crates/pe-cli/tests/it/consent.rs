@@ -58,7 +58,7 @@ fn a_message_never_names_a_rule_that_allows_more_than_it_shows() {
     let step = json!({"step_id": "t", "tool": "run_command",
         "parameters": {"argv": ["sh", "-c", "echo it's"]}});
     let done = World::with_plan(&plan(json!([step]))).pe(&["run", "plan.json"]).exits(5);
-    done.says("`--allow 'sh -c'`").says(r"run_command: sh -c 'echo it'\''s'");
+    done.says("waits for consent; `--yes` gives it").says(r"run_command: sh -c 'echo it'\''s'");
     let step = json!({"step_id": "w", "tool": "write_file",
         "parameters": {"path": "made", "content": "x"}});
     let done = World::with_plan(&plan(json!([step]))).pe(&["run", "plan.json"]).exits(5);

@@ -220,3 +220,20 @@ fn an_interrupt_withdraws_the_question() {
     assert_eq!(code, Some(130), "{seen}");
     assert!(!world.exists("one") && !world.exists("two"));
 }
+
+#[test]
+fn an_interrupt_takes_the_question_away_before_anything_is_said() {
+    for (words, cleared) in [("xterm", "\r\x1b[2K"), ("dumb", "\r\n")] {
+        let world = World::with_plan(&plan(json!([touch("first", "one")])));
+        let mut terminal = Terminal::run(&world, &["run", "plan.json"], &[("TERM", words)]);
+        terminal.until("[a]ll: ");
+        let pid = terminal.child.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        assert!(sent.success());
+        let (seen, code, _) = terminal.end();
+        assert_eq!(code, Some(130), "{seen}");
+        let (_, after) = seen.split_once("[a]ll: ").unwrap();
+        assert!(after.starts_with(cleared), "{after:?}");
+        assert!(after.contains("stopping: running steps"), "{after:?}");
+    }
+}
