@@ -31,6 +31,11 @@ impl Drawn {
         let bytes = bytes.map_err(|error| cannot("a plan", error.to_string()))?;
         let value =
             read_value(&bytes, format).map_err(|error| cannot("a plan", with_place(&error)))?;
+        if value.is_object() && ["run_id", "steps"].iter().all(|key| value.get(key).is_none()) {
+            return Err(Failure::invalid(format!(
+                "`{name}` is neither a plan nor the JSON of a run: it has no `steps`"
+            )));
+        }
         let plan = if value.get("run_id").is_some() {
             let report: RunReport = serde_json::from_value(value)
                 .map_err(|error| cannot("the JSON of a run", error.to_string()))?;

@@ -11,7 +11,7 @@ use crate::args::{Parameter, ReadArgs};
 use crate::document::{Document, Source};
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::words::count;
+use crate::words::{count, printable};
 
 /// A plan file and what was found in it.
 #[derive(Debug)]
@@ -58,6 +58,15 @@ impl Loaded {
         let Checked { plan, written, .. } = pe_validate::check(plan, catalog, limits);
         let plan = plan.filter(|_| self.report.is_valid);
         Self { plan, written, ..self }
+    }
+
+    /// Every finding, a line each; only the errors when `quiet`.
+    pub(crate) fn findings(&self, quiet: bool) -> String {
+        let mut report = self.report.clone();
+        if quiet {
+            report.findings.retain(|finding| finding.severity == Severity::Error);
+        }
+        printable(&report.render(&self.name)).into_owned()
     }
 
     /// The verdict in one line: `plan.json: valid, 2 warnings`.

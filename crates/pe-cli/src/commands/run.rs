@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::loading::{Loaded, tool_config};
 use crate::settings::{Flags, Settings};
 use crate::summary;
-use crate::words::{one_line, printable};
+use crate::words::one_line;
 
 /// `pe run`: a goal needs a model, a file does not.
 pub(super) fn run(verb: &RunVerb, context: &mut Context) -> Result<Exit, Failure> {
@@ -64,7 +64,10 @@ fn file(path: &Path, args: &RunArgs, context: &mut Context) -> Result<Exit, Fail
         Execution::new(tools.clone(), &settings, args.yes, context.console.clone(), kind)?;
     let document = Document::read(&Source::new(path), args.format.map(Into::into))?;
     let loaded = Loaded::check(document, &tools.catalog(), &settings.limits, &args.parameters);
-    context.console.inform(&printable(&loaded.report.render(&loaded.name)));
+    let findings = loaded.findings(context.console.quiet);
+    if !findings.is_empty() {
+        context.console.say(&findings);
+    }
     let verdict = loaded.verdict();
     let Some(plan) = loaded.plan else {
         if kind == OutputKind::Json {

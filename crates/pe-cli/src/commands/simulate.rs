@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::loading::{Loaded, catalog};
 use crate::settings::Flags;
-use crate::words::{count, duration, one_line, printable};
+use crate::words::{count, duration, one_line};
 
 pub(super) fn run(verb: &SimulateVerb, context: &mut Context) -> Result<Exit, Failure> {
     let mut flags = Flags::judging(&verb.read);
@@ -18,7 +18,10 @@ pub(super) fn run(verb: &SimulateVerb, context: &mut Context) -> Result<Exit, Fa
     let catalog = catalog(&verb.read, &settings)?;
     let document = Document::read(&Source::new(&verb.file), verb.format.map(Into::into))?;
     let loaded = Loaded::check(document, &catalog, &settings.limits, &[]);
-    context.console.inform(&printable(&loaded.report.render(&loaded.name)));
+    let findings = loaded.findings(context.console.quiet);
+    if !findings.is_empty() {
+        context.console.say(&findings);
+    }
     let Some(plan) = &loaded.plan else {
         if verb.json {
             context.output.json(&loaded.report)?;

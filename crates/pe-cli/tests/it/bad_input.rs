@@ -154,3 +154,31 @@ fn every_unreadable_path_is_named() {
     assert_eq!(done.stdout, "", "nothing is judged");
     done.says("`gone.json`").says("`lost.json`");
 }
+
+#[test]
+fn quiet_still_says_why_a_plan_is_invalid_and_no_more() {
+    let mut step = echo("a", 1);
+    step["dependencies"] = json!(["gone"]);
+    step["colour"] = json!("red");
+    let world = World::with_plan(&plan(json!([step])));
+    for verb in ["run", "simulate"] {
+        let done = world.pe(&[verb, "plan.json"]).exits(3).says(": error[").says(": warning[");
+        let errors = done.stderr.lines().filter(|line| !line.contains(": warning["));
+        let errors: String = errors.map(|line| format!("{line}\n")).collect();
+        let quiet = world.pe(&[verb, "-q", "plan.json"]).exits(3);
+        assert_eq!(quiet.stderr, errors, "{verb}");
+    }
+}
+
+#[test]
+fn only_plans_and_runs_are_drawn() {
+    let world = World::with_plan(&plan(json!([echo("a", 1)])));
+    let simulation = world.pe(&["simulate", "plan.json", "--json"]).exits(0).stdout;
+    world.write("sim.json", simulation);
+    let run = world.pe(&["run", "plan.json", "--json"]).exits(0).stdout;
+    world.write("run.json", run);
+    let message = "`sim.json` is neither a plan nor the JSON of a run: it has no `steps`";
+    world.pe(&["graph", "sim.json"]).exits(3).says(message);
+    world.pe(&["diff", "plan.json", "sim.json"]).exits(3).says(message);
+    world.pe(&["diff", "plan.json", "run.json"]).exits(0);
+}
