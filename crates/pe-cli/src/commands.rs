@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Parser as _;
 
-use crate::args::{Cli, Global, Verb};
+use crate::args::{Cli, Color, Global, Verb};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -49,9 +49,16 @@ pub(crate) fn main() -> Exit {
         Ok(cli) => cli,
         Err(message) => {
             // Help and version are no errors; a closed stream is nobody's.
-            let _ = message.print();
-            let _ = std::io::stdout().flush();
-            return if message.use_stderr() { Exit::Usage } else { Exit::Success };
+            let printed = message.print().and_then(|()| std::io::stdout().flush());
+            return match printed {
+                _ if message.use_stderr() => Exit::Usage,
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    let failure = anyhow::Error::from(error).context("cannot write to stdout");
+                    Console::new(Color::Auto, false).fail(&failure.into());
+                    Exit::Failed
+                }
+                _ => Exit::Success,
+            };
         }
     };
     let console = Console::new(cli.global.color, cli.global.quiet);

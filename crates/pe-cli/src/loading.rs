@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pe_model::{Catalog, JsonMap, Plan, ReadError, read_value};
-use pe_tools::{HttpPolicy, ToolConfig};
+use pe_tools::{CommandPolicy, HttpPolicy, ToolConfig};
 use pe_validate::{Checked, Code, Finding, Limits, Severity, ValidPlan, ValidationReport};
 
 use crate::args::{Parameter, ReadArgs};
@@ -106,7 +106,11 @@ fn unreadable(error: &ReadError) -> ValidationReport {
 /// How the built-in tools are set up.
 pub(crate) fn tool_config(settings: &Settings, root: Option<&Path>) -> ToolConfig {
     let http = HttpPolicy { hosts: settings.hosts.clone() };
-    ToolConfig { http, ..ToolConfig::new(root.unwrap_or(Path::new("."))) }
+    let command = match &settings.pass_env {
+        Some(names) => CommandPolicy { pass_env: names.clone() },
+        None => CommandPolicy::default(),
+    };
+    ToolConfig { http, command, ..ToolConfig::new(root.unwrap_or(Path::new("."))) }
 }
 
 /// The catalog that plans are judged against: that of `--tools`, else the built-in tools'.

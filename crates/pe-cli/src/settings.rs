@@ -4,7 +4,7 @@
 //! file, then the defaults; key by key.
 //!
 //! Invariant: a project's file, which comes with a checkout and may be a stranger's, cannot
-//! widen what a run may do: its `[policy]` and `[http]` are left out with a warning. Naming
+//! widen what a run may do: its `[policy]`, `[http]` and `[command]` are left out with a warning. Naming
 //! the file with `--config` is what trusts it.
 
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) allow: Vec<Allow>,
     /// The hosts that `http_request` may reach.
     pub(crate) hosts: Vec<String>,
+    /// The environment variables that programs see; `None`: the default list.
+    pub(crate) pass_env: Option<Vec<String>>,
     /// What is odd about the configuration, for people.
     pub(crate) warnings: Vec<String>,
 }
@@ -78,6 +80,7 @@ struct Layer {
     orchestrator: Vec<(String, Value, String)>,
     allow: Vec<Allow>,
     hosts: Vec<String>,
+    pass_env: Option<Vec<String>>,
 }
 
 impl Flags {
@@ -157,7 +160,7 @@ impl Settings {
                 .into_iter()
                 .map(|rule| Allow { rule, effect: None, origin: "--allow".to_owned() })
                 .collect(),
-            hosts: Vec::new(),
+            ..Layer::default()
         });
         Self::merge(layers, warnings)
     }
@@ -165,7 +168,7 @@ impl Settings {
     /// Lays the layers over each other, the lowest first.
     fn merge(layers: Vec<Layer>, warnings: Vec<String>) -> Result<Self, Failure> {
         let mut set = Map::new();
-        let (mut allow, mut hosts) = (Vec::new(), Vec::new());
+        let (mut allow, mut hosts, mut pass_env) = (Vec::new(), Vec::new(), None);
         for layer in layers {
             for (name, value, origin) in layer.orchestrator {
                 key::check(&name, &value)
@@ -174,6 +177,7 @@ impl Settings {
             }
             allow.extend(layer.allow);
             hosts.extend(layer.hosts);
+            pass_env = layer.pass_env.or(pass_env);
         }
         let is_set = |name: &str| set.contains_key(name);
         let (steps, depth) = (is_set("max_plan_steps"), is_set("max_plan_depth"));
@@ -184,7 +188,7 @@ impl Settings {
             max_steps: steps.then_some(orchestrator.max_plan_steps),
             max_depth: depth.then_some(orchestrator.max_plan_depth),
         };
-        Ok(Self { orchestrator, limits, allow, hosts, warnings })
+        Ok(Self { orchestrator, limits, allow, hosts, pass_env, warnings })
     }
 }
 

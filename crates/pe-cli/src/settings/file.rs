@@ -20,6 +20,8 @@ pub(crate) struct ConfigFile {
     policy: PolicyTable,
     /// What `http_request` may reach.
     http: HttpTable,
+    /// What programs started by `run_command` see.
+    command: CommandTable,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -49,6 +51,14 @@ enum AllowEntry {
 struct HttpTable {
     /// Hosts that may be reached.
     hosts: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+struct CommandTable {
+    /// The environment variables that are passed on, instead of the default list; a `*` at the
+    /// end stands for any rest.
+    pass_env: Option<Vec<String>>,
 }
 
 /// Longer files than this are no configuration.
@@ -86,7 +96,7 @@ fn parse(text: &str, found: &Found, warnings: &mut Vec<String>) -> Result<Layer,
                 let Value::Table(table) = value else { return Err(wrong("a table")) };
                 orchestrator(table, name, &mut layer, warnings)?;
             }
-            "policy" | "http" if found.owner == Owner::Project => warnings.push(format!(
+            "policy" | "http" | "command" if found.owner == Owner::Project => warnings.push(format!(
                 "`[{section}]` in `{name}` is ignored: a project's file cannot widen what a run \
                  may do; pass `--config {name}` to trust it, or put it into your own configuration"
             )),
@@ -104,10 +114,17 @@ fn parse(text: &str, found: &Found, warnings: &mut Vec<String>) -> Result<Layer,
                 let hosts: HttpTable = section_of(table, name, "http.hosts", "a list of texts")?;
                 layer.hosts = hosts.hosts;
             }
+            "command" => {
+                let Value::Table(table) = value else { return Err(wrong("a table")) };
+                strangers(&table, "command", &["pass_env"], name, warnings);
+                let command: CommandTable =
+                    section_of(table, name, "command.pass_env", "a list of texts")?;
+                layer.pass_env = command.pass_env;
+            }
             stranger => warnings.push(unknown(
                 &format!("[{stranger}]"),
                 name,
-                nearest(stranger, ["orchestrator", "policy", "http"])
+                nearest(stranger, ["orchestrator", "policy", "http", "command"])
                     .map(|near| format!("[{near}]")),
             )),
         }

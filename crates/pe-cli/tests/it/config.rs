@@ -79,3 +79,28 @@ fn the_users_own_file_allows() {
     assert_eq!(started.unwrap()["effect"], "idempotent");
     assert!(world.exists("made"));
 }
+
+#[test]
+fn which_variables_programs_see_is_the_operators_choice() {
+    let step = json!({"step_id": "e", "tool": "run_command", "parameters": {"argv": ["env"]}});
+    let world = World::with_plan(&plan(json!([step])));
+    let seen = |words: &[&str]| {
+        let words = [&["run", "plan.json", "--yes", "--json"], words].concat();
+        let done = world.pe_with(&[("SECRET", "x"), ("LANG", "C")], &words).exits(0);
+        let stdout = done.json()["results"]["e"]["stdout"].as_str().unwrap().to_owned();
+        (stdout.contains("SECRET=x"), stdout.contains("LANG=C"), done.stderr)
+    };
+    let table = "[command]\npass_env = [\"PATH\", \"SEC*\"]\n";
+    world.write(".pe/config.toml", table);
+    let (secret, lang, stderr) = seen(&[]);
+    assert!(!secret && lang, "a project's file does not choose");
+    assert!(stderr.contains("`[command]` in `.pe/config.toml` is ignored"), "{stderr}");
+    let (secret, lang, stderr) = seen(&["--config", ".pe/config.toml"]);
+    assert!(secret && !lang && !stderr.contains("warning"), "{stderr}");
+    world.write("home/.config/pe/config.toml", table);
+    let (secret, lang, _) = seen(&[]);
+    assert!(secret && !lang, "the user's own file");
+    world.write("bad.toml", "[command]\npass_env = \"PATH\"\n");
+    let done = world.pe(&["run", "plan.json", "--config", "bad.toml"]).exits(2);
+    done.says("`bad.toml`: `command.pass_env`: expected a list of texts, found \"PATH\"");
+}

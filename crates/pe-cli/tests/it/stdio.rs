@@ -60,7 +60,7 @@ fn a_closed_stderr_is_no_error() {
 fn a_full_disk_is_an_error() {
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
     let world = World::with_plan(&plan(json!([echo("a", 1)])));
-    for words in [&["graph", "plan.json"][..], &["run", "plan.json"]] {
+    for words in [&["graph", "plan.json"][..], &["run", "plan.json"], &["--help"], &["--version"]] {
         let output = world.command(words).stdout(Stdio::from(full.try_clone().unwrap())).output();
         Done::of(output.unwrap()).exits(1).says("cannot write to stdout");
     }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// What programs started by `run_command` may see of this program's environment.
 ///
-/// In a configuration file it is the table `[command]`.
+/// In a configuration file it is the table `[command]`. Programs also see `PE_PROCESS_TAG`, by
+/// which what they leave running is found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CommandPolicy {
