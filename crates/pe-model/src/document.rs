@@ -235,6 +235,8 @@ fn yaml_options() -> serde_saphyr::Options {
             max_total_scalar_bytes: MAX_DOCUMENT_BYTES,
         },
         with_snippet: false,
+        // YAML 1.2: `no`, `on` and `y` are words.
+        strict_booleans: true,
     }
 }
 

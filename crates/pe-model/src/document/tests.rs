@@ -147,3 +147,11 @@ fn formats_are_told_by_name_or_by_sight() {
     assert_eq!(Format::sniff(b" \n{"), Format::Json);
     assert_eq!(Format::sniff(b"goal: x"), Format::Yaml);
 }
+
+#[test]
+fn yaml_words_are_words() {
+    let read = yaml("[no, NO, y, n, on, off, yes, true, false, ~, 0o17]");
+    let expected =
+        serde_json::json!(["no", "NO", "y", "n", "on", "off", "yes", true, false, null, 15]);
+    assert_eq!(read, Ok(expected));
+}
