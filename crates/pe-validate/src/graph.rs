@@ -13,10 +13,12 @@ use daggy::petgraph::visit::EdgeRef;
 mod barrier;
 mod build;
 mod cycle;
+mod needs;
 mod readers;
 
-pub(crate) use build::{Needs, NoGraph, build};
+pub(crate) use build::build;
 pub(crate) use cycle::Circles;
+pub(crate) use needs::{Needs, NoGraph};
 
 /// Why one node waits for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

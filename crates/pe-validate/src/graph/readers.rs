@@ -10,7 +10,7 @@ use daggy::petgraph::Graph;
 use daggy::petgraph::graph::NodeIndex;
 
 use super::barrier::Barriers;
-use super::build::{Needs, NoGraph};
+use super::needs::{Needs, NoGraph};
 use super::{EdgeKind, Node};
 
 /// The most node visits that finding the descendants of whole readers may take.
