@@ -4,7 +4,7 @@
 //! batch, publishes them, and only then carries out the commands. What arrives meanwhile is
 //! the next round. A failed append stops the run: what is not recorded did not happen.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use pe_model::{
@@ -159,7 +159,7 @@ impl Run<'_> {
                     observer.observe(&events);
                 }
             }
-            self.carry_out(commands).await;
+            self.carry_out(commands, &mut inputs).await;
             self.ask(&events);
             if self.scheduler.state().is_finished() {
                 break;
@@ -241,21 +241,26 @@ impl Run<'_> {
     }
 
     /// Drops what was cancelled, lets it end, and only then starts what may take its place.
-    async fn carry_out(&mut self, commands: Vec<Command>) {
-        let (mut starts, mut dropped) = (Vec::new(), false);
+    async fn carry_out(&mut self, commands: Vec<Command>, inputs: &mut Vec<Input>) {
+        let (mut starts, mut dropped) = (Vec::new(), HashSet::new());
         for command in commands {
             match command {
                 Command::Start(attempt) => starts.push(attempt),
                 Command::Cancel(key) => {
                     if let Some(handle) = self.handles.remove(&key) {
                         handle.abort();
-                        dropped = true;
+                        dropped.insert(handle.id());
                     }
                 }
             }
         }
-        if dropped && !starts.is_empty() {
-            tokio::task::yield_now().await;
+        while !starts.is_empty()
+            && !dropped.is_empty()
+            && let Some(joined) = self.attempts.join_next_with_id().await
+        {
+            let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+            dropped.remove(&id);
+            self.note_outcome(joined, inputs);
         }
         for attempt in starts {
             self.start(attempt);

@@ -1,4 +1,5 @@
-//! What expressions see of a run: views over its state, so that nothing is copied to be read.
+//! What expressions see of a run: views over its state, so that reading one output copies
+//! nothing; only `goal` and a loop's list of iterations are built when they are read.
 
 use std::borrow::Cow;
 

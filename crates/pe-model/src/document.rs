@@ -153,8 +153,8 @@ pub fn read_value(bytes: &[u8], format: Format) -> Result<Value, ReadError> {
     }
 }
 
-/// What kind of value this is, for messages.
-pub(crate) fn kind_of(value: &Value) -> &'static str {
+/// What kind of value this is, for messages: `a list`, `a string`, and so on.
+pub fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -42,7 +42,7 @@ mod run_state;
 
 pub use catalog::{Catalog, CatalogError};
 pub use config::{Budget, Durability, OrchestratorConfig, Streaming, Strictness};
-pub use document::{Format, MAX_DOCUMENT_BYTES, MAX_NESTING, ReadError, read_value};
+pub use document::{Format, MAX_DOCUMENT_BYTES, MAX_NESTING, ReadError, kind_of, read_value};
 pub use effect::Effect;
 pub use event::{
     AttemptKey, EVENT_FORMAT, Event, EventKind, PendingCall, Resolution, StopCause, WaitingFor,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pe_expr::Limits;
 use pe_model::{
     ErrorClass, EventKind, JsonMap, PendingCall, SkipReason, StepError, StepId, StepStatus,
-    TriggerRule, WaitingFor,
+    TriggerRule, WaitingFor, kind_of,
 };
 use pe_validate::{LoopKind, StepKind};
 use serde_json::Value;
@@ -232,17 +232,6 @@ fn elements(list: Value) -> Result<Vec<Value>, StepError> {
             "loop_over gives {} elements, more than {MOST_ITERATIONS}",
             list.len()
         ))),
-        other => Err(invalid(format!("loop_over must give a list, found {}", kind(&other)))),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a map",
+        other => Err(invalid(format!("loop_over must give a list, found {}", kind_of(&other)))),
     }
 }

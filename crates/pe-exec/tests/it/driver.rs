@@ -336,3 +336,52 @@ async fn people_are_asked_one_thing_at_a_time_in_plan_order() {
     assert!(finished.is_success());
     assert_eq!(*asks.order.lock().unwrap(), ["s0", "s1", "s2", "s3", "s4", "s5"]);
 }
+
+/// How many calls of `alone` exist; the end of one takes its time.
+static ALONE: AtomicUsize = AtomicUsize::new(0);
+
+struct SlowEnd;
+
+impl Drop for SlowEnd {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(60));
+        ALONE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_dropped_attempt_has_ended_before_another_takes_its_resource() {
+    let act: Act = |call| {
+        Box::pin(async move {
+            if ALONE.fetch_add(1, Ordering::SeqCst) > 0 {
+                return Err(ToolError::new(pe_model::ErrorClass::Execution, "not alone"));
+            }
+            let _end = SlowEnd;
+            if call.step_id.as_str() == "hangs" {
+                std::future::pending::<()>().await;
+            }
+            Ok(Value::Null)
+        })
+    };
+    let spec = ToolSpec {
+        name: "alone".to_owned(),
+        effect: Effect::Pure,
+        concurrent: false,
+        ..ToolSpec::default()
+    };
+    let tools: ToolSet = [Arc::new(Scripted { spec, act }) as Arc<dyn Tool>].into_iter().collect();
+    let steps = json!([
+        {"step_id": "hangs", "tool": "alone", "complexity": 5, "timeout_ms": 20, "retry": {"max_retries": 0}},
+        {"step_id": "next", "tool": "alone"},
+    ]);
+    let plan = PlanFile::from_value(json!({"goal": "g", "steps": steps})).unwrap().plan;
+    let plan = check(plan, &tools.catalog(), &Limits::default()).plan.unwrap();
+    // On several threads, where a dropped attempt may still be ending while others run.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(3)
+        .enable_time()
+        .build()
+        .unwrap();
+    let state = runtime.block_on(Driver::new(tools).run(plan, Stop::never())).unwrap().state;
+    assert_eq!(state.step("next").unwrap().status.as_str(), "completed");
+}
