@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use pe_exec::{AllowRule, Approver, Driver, Finished, Policy, Stop};
+use pe_exec::{AllowRule, Approver, Control, Driver, Finished, Policy};
 use pe_model::{OrchestratorConfig, ToolSet};
 use pe_validate::ValidPlan;
 
@@ -91,10 +91,10 @@ impl Execution {
         }
         let ended = runtime.block_on(async {
             let signals = Signals::listen().context("cannot listen for signals")?;
-            let (handle, stop) = Stop::new();
+            let (handle, control) = Control::new();
             let mut abandoned = pin!(signals.stop(handle, &presenter));
             // On a worker: in `block_on` every wake-up would cross threads.
-            let run = tokio::spawn(async move { driver.run(plan, stop).await });
+            let run = tokio::spawn(async move { driver.run(plan, control).await });
             let finished = tokio::select! {
                 finished = run => finished.context("the run's task ended early")??,
                 () = &mut abandoned => return Ok(None),

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use pe_exec::Observer;
-use pe_model::{Event, RunState};
+use pe_model::{Event, EventKind, RunState};
 use tokio::sync::oneshot;
 
 use crate::console::{Console, Tone};
@@ -47,6 +47,7 @@ pub(crate) struct Presenter {
 
 enum Message {
     Events(Vec<Event>),
+    State(Box<RunState>),
     Say(String),
     Pause(oneshot::Sender<()>),
     Resume,
@@ -115,6 +116,10 @@ impl Observer for Presenter {
     fn observe(&self, events: &[Event]) {
         self.send(Message::Events(events.to_vec()));
     }
+
+    fn resumed(&self, state: &RunState) {
+        self.send(Message::State(Box::new(state.clone())));
+    }
 }
 
 /// While this lives, stderr belongs to somebody else.
@@ -168,6 +173,7 @@ impl Screen {
             };
             match message {
                 Some(Message::Events(events)) => self.take(&events),
+                Some(Message::State(state)) => self.state = Some(*state),
                 Some(Message::Say(text)) => {
                     self.resume();
                     self.line(Tone::Strong, text);
@@ -209,6 +215,9 @@ impl Screen {
                 Some(state) => {
                     let applied = state.apply(event);
                     debug_assert!(applied.is_ok(), "{applied:?}");
+                    if matches!(event.kind, EventKind::RunResumed { .. }) {
+                        self.began = Instant::now();
+                    }
                 }
             }
             if let Some(state) = &self.state
@@ -247,7 +256,7 @@ impl Screen {
 
     fn draw(&mut self) {
         if let (Some(live), Some(state), false) = (&mut self.live, &self.state, self.is_paused) {
-            live.draw(state, self.began.elapsed().as_millis() as u64);
+            live.draw(state, state.base_ms + self.began.elapsed().as_millis() as u64);
         }
     }
 

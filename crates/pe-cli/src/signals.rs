@@ -3,7 +3,7 @@
 
 use std::io;
 
-use pe_exec::{GRACE_MS, StopHandle};
+use pe_exec::{Controller, GRACE_MS};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::progress::Presenter;
@@ -47,15 +47,15 @@ impl Signals {
 
     /// Stops a run as signals ask for it; returns when the program is to end whatever still
     /// holds it.
-    pub(crate) async fn stop(mut self, handle: StopHandle, presenter: &Presenter) {
+    pub(crate) async fn stop(mut self, handle: Controller, presenter: &Presenter) {
         self.next().await;
-        handle.request();
+        handle.stop();
         presenter.say(format!(
             "stopping: running steps get {} to end; once more stops them at once",
             duration(GRACE_MS)
         ));
         self.next().await;
-        handle.now();
+        handle.stop_now();
         presenter.say("stopping at once");
         self.next().await;
     }

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use pe_exec::{Driver, Stop};
+//! use pe_exec::{Driver, Control};
 //! use pe_model::{BoxFuture, Format, Tool, ToolCall, ToolError, ToolSet, ToolSpec};
 //! use pe_validate::{Limits, check_file};
 //! use serde_json::Value;
@@ -28,7 +28,7 @@
 //! let checked = check_file(text, Format::Json, &tools.catalog(), &Limits::default());
 //! let plan = checked.plan.expect("a valid plan");
 //! let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-//! let finished = runtime.block_on(Driver::new(tools).run(plan, Stop::never()))?;
+//! let finished = runtime.block_on(Driver::new(tools).run(plan, Control::none()))?;
 //! assert_eq!(finished.answer, "hello world");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -61,6 +61,7 @@
 //!     weights: Vec::new(),
 //!     seed: 0,
 //!     started_at: "2026-01-01T00:00:00Z".parse()?,
+//!     reuse: None,
 //! };
 //! let mut scheduler = Scheduler::new(plan, rules, options);
 //! let turn = scheduler.handle(Input::Begin, 0);
@@ -83,21 +84,24 @@ mod scheduler;
 
 mod answer;
 mod clock;
+mod control;
 mod driver;
+mod failpoint;
 mod memory;
 mod people;
+mod resume;
 mod simulate;
-mod stop;
 mod virtual_run;
 
 pub use answer::answer;
-pub use driver::{Driver, DriverError, Finished, GRACE_MS};
+pub use control::{Answer, AnswerError, Control, Controller};
+pub use driver::{Driver, DriverError, Finished, GRACE_MS, NewRun};
 pub use memory::MemoryJournal;
 pub use people::{ApprovalRequest, Approver, Decision, Observer};
 pub use policy::{AllowRule, CallRule, CallRules, Policy, PolicyError, ToolRules};
+pub use resume::{Recorded, ResumeError};
 pub use scheduler::{
-    Attempt, Command, Input, Millis, Refusal, ReviseError, RunOptions, Scheduler, Turn,
+    Attempt, Command, Input, Millis, Refusal, Reuse, ReviseError, RunOptions, Scheduler, Turn,
 };
 pub use simulate::{Simulation, Slot, simulate};
-pub use stop::{Stop, StopHandle};
 pub use virtual_run::{Response, VirtualRun, run_virtual};

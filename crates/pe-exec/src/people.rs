@@ -1,6 +1,6 @@
 //! Who takes part in a run from outside: those who are asked, and those who watch.
 
-use pe_model::{BoxFuture, Event, PendingCall, StepId, WaitingFor};
+use pe_model::{BoxFuture, Event, PendingCall, RunState, StepId, WaitingFor};
 
 /// What a person is asked.
 #[derive(Debug, Clone)]
@@ -37,4 +37,9 @@ pub trait Approver: Send + Sync {
 pub trait Observer: Send + Sync {
     /// Takes one batch.
     fn observe(&self, events: &[Event]);
+
+    /// Learns where a run stands that this process goes on with; its first batch follows.
+    fn resumed(&self, state: &RunState) {
+        let _ = state;
+    }
 }

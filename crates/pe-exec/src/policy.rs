@@ -67,6 +67,8 @@ impl Policy {
 /// What is known about a call before it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRule {
+    /// The version of the tool, where it has one.
+    pub tool_version: String,
     /// How often the call may be made.
     pub effect: Effect,
     /// Whether the tool asks for an operator's consent.
@@ -110,6 +112,7 @@ impl CallRules for ToolRules {
         // The longest rule that states an effect is the most specific one.
         let stated = matching().filter(|rule| rule.effect.is_some()).max_by_key(|r| r.words.len());
         Some(CallRule {
+            tool_version: spec.version.clone(),
             effect: stated.and_then(|rule| rule.effect).unwrap_or_else(|| found.effect(arguments)),
             needs_consent: spec.consent,
             allowed: self.policy.everything || matching().next().is_some(),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use pe_model::{
     AttemptKey, EVENT_FORMAT, Event, EventKind, JsonMap, OrchestratorConfig, PlanId, PlanStatus,
-    Resolution, RunId, RunState, StepId, StopCause, ToolError,
+    Resolution, RevisionCause, RunId, RunState, StepId, StopCause, ToolError,
 };
 use pe_validate::ValidPlan;
 use serde_json::Value;
@@ -25,12 +25,17 @@ mod attempt;
 mod board;
 mod iteration;
 mod prepare;
+mod resume;
+mod reuse;
 mod revise;
 mod settle;
 mod stop;
 
 use board::{Board, Stage};
+pub use reuse::Reuse;
+use reuse::Takeover;
 pub use revise::ReviseError;
+use revise::Revision;
 
 /// Milliseconds since this process began or resumed the run.
 pub type Millis = u64;
@@ -54,6 +59,18 @@ pub enum Input {
         /// How.
         error: ToolError,
     },
+    /// This process goes on with a run that another one began, or that had paused: attempts
+    /// that are under way in the state have no outcome and never will.
+    Resume {
+        /// Counts the processes that have owned the run.
+        epoch: u64,
+        /// The configuration in force from now on.
+        config: OrchestratorConfig,
+        /// The wall clock now.
+        resumed_at: Timestamp,
+    },
+    /// Start nothing in this process; only what was decided is to be recorded.
+    Hold,
     /// Time has passed.
     Tick,
     /// Stop early: start nothing more, and give running attempts a while to end.
@@ -70,8 +87,14 @@ pub enum Input {
     Revise {
         /// The new plan.
         plan: Box<ValidPlan>,
-        /// One scheduling weight a step, in plan order.
+        /// One scheduling weight a step, in plan order; empty: `ValidPlan::weights`.
         weights: Vec<f64>,
+        /// What made the new plan.
+        cause: RevisionCause,
+        /// Why, in a sentence.
+        reason: String,
+        /// What was asked to change; null where the plan was given whole.
+        patch: Value,
     },
     /// A person agrees to a waiting step.
     Approve {
@@ -138,6 +161,12 @@ pub enum Refusal {
     /// A new plan cannot be put in force.
     #[error("the plan cannot be revised")]
     Revision(#[source] ReviseError),
+    /// A run that has ended cannot be resumed.
+    #[error("the run has ended: it is {status}")]
+    Ended {
+        /// How it ended.
+        status: PlanStatus,
+    },
     /// An answer to a question that is not open, or no longer.
     #[error("step `{step_id}` does not wait for an answer of generation {generation}")]
     NotWaiting {
@@ -173,6 +202,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// The wall clock at `Millis` 0.
     pub started_at: Timestamp,
+    /// Another run whose finished work is taken over where it still holds.
+    pub reuse: Option<Reuse>,
 }
 
 /// Decides what a run does next. See the module's head.
@@ -186,11 +217,18 @@ pub struct Scheduler {
     /// Recorded with `Begin`.
     begin: Option<Event>,
     /// A new plan, put in force when nothing is running.
-    revision: Option<(Box<ValidPlan>, Vec<f64>)>,
+    revision: Option<Revision>,
+    /// Finished work of another run, until everything that still holds was taken over.
+    takeover: Option<Takeover>,
+    /// Nothing starts in this process.
+    on_hold: bool,
     stop_deadline: Option<Millis>,
     /// Time spent with an attempt or a retry pending, for the plan's timeout.
     active_ms: Millis,
+    /// The present on the run's clock, which goes on from process to process.
     last_seen: Millis,
+    /// What the run's clock showed when this process began to count.
+    offset: Millis,
     turn: Turn,
 }
 
@@ -216,17 +254,20 @@ impl Scheduler {
                 weights,
                 seed: options.seed,
                 started_at: options.started_at,
+                from_run: options.reuse.as_ref().map(|reuse| reuse.from.run_id.clone()),
             },
         };
         let state = RunState::begin(&begin).expect("because it starts with `run_started`");
         let mut scheduler = Self::assemble(plan, rules, state);
         scheduler.begin = Some(begin);
+        scheduler.takeover = options.reuse.map(|reuse| Takeover::new(reuse, &scheduler.plan));
         scheduler
     }
 
     /// A scheduler that goes on where `state` stands; `plan` is `state.plan`, compiled.
     ///
-    /// Attempts that are under way in `state` are taken to be under way still.
+    /// Attempts that are under way in `state` are taken to be under way still, and time to be
+    /// counted by the same clock: another process gives [`Input::Resume`] first.
     pub fn restore(plan: ValidPlan, rules: Arc<dyn CallRules>, state: RunState) -> Self {
         let mut scheduler = Self::assemble(plan, rules, state);
         scheduler.rebuild();
@@ -239,10 +280,13 @@ impl Scheduler {
             plan,
             rules,
             last_seen: state.elapsed_ms,
+            offset: state.base_ms,
             state,
             ended: VecDeque::new(),
             begin: None,
             revision: None,
+            takeover: None,
+            on_hold: false,
             stop_deadline: None,
             active_ms: 0,
             turn: Turn::default(),
@@ -273,7 +317,11 @@ impl Scheduler {
     /// outcomes before everything else, so that none is lost to a stop or a timeout that it
     /// beat.
     pub fn handle_all(&mut self, inputs: impl IntoIterator<Item = Input>, now: Millis) -> Turn {
-        self.spend_time(now);
+        let inputs: Vec<Input> = inputs.into_iter().collect();
+        if inputs.iter().any(|input| matches!(input, Input::Resume { .. })) {
+            self.offset = self.state.elapsed_ms;
+        }
+        self.spend_time(now.saturating_add(self.offset));
         let is_outcome = |input: &Input| {
             matches!(input, Input::AttemptSucceeded { .. } | Input::AttemptFailed { .. })
         };
@@ -287,14 +335,17 @@ impl Scheduler {
                 self.consider_all();
             } else if self.begin.is_none() {
                 let was_finished = self.state.is_finished();
+                let epoch = self.state.epoch;
                 self.take(input);
-                if was_finished && !self.state.is_finished() {
+                if was_finished && !self.state.is_finished() || epoch < self.state.epoch {
                     self.reopen();
                 }
             }
         }
         if self.begin.is_none() {
             self.advance();
+            // What could be taken over was decided without waiting for anything.
+            self.takeover = None;
         }
         std::mem::take(&mut self.turn)
     }
@@ -315,17 +366,22 @@ impl Scheduler {
             return None;
         }
         let timer = self.board.next_timer();
-        [timer, self.plan_deadline(), self.stop_deadline].into_iter().flatten().min()
+        let next = [timer, self.plan_deadline(), self.stop_deadline].into_iter().flatten().min();
+        next.map(|at| at.saturating_sub(self.offset))
     }
 
     fn take(&mut self, input: Input) {
         match input {
             Input::Begin | Input::Tick => {}
+            Input::Resume { epoch, config, resumed_at } => self.resume(epoch, config, resumed_at),
+            Input::Hold => self.on_hold = true,
             Input::AttemptSucceeded { key, output } => self.succeeded(&key, output),
             Input::AttemptFailed { key, error } => self.failed(&key, &error),
             Input::Cancel { cause, grace_ms } => self.cancel(cause, grace_ms),
             Input::Pause => self.pause(),
-            Input::Revise { plan, weights } => self.revise(plan, weights),
+            Input::Revise { plan, weights, cause, reason, patch } => {
+                self.revise(Revision { plan, weights, cause, reason, patch });
+            }
             Input::Approve { step_id, generation } => self.approve(step_id, generation),
             Input::Reject { step_id, generation } => self.reject(step_id, generation),
             Input::Resolve { step_id, generation, iteration, resolution } => {
@@ -358,6 +414,8 @@ impl Scheduler {
             self.hold_again(place);
             match self.board.stage[place] {
                 Stage::Ended => self.ended.push_back(place),
+                // Those that were to end before it fails were interrupted.
+                Stage::Active if self.board.broken[place] => self.finish_broken(place),
                 Stage::Active => self.board.enqueue(place),
                 _ => {}
             }
@@ -374,7 +432,7 @@ impl Scheduler {
             format: EVENT_FORMAT,
             run_id: self.state.run_id.clone(),
             seq: self.state.next_seq,
-            at_ms: self.last_seen,
+            at_ms: self.last_seen.saturating_sub(self.offset),
             kind,
         };
         self.state.apply(&event).expect("because the scheduler decides only what fits the state");
@@ -388,7 +446,10 @@ impl Scheduler {
 
     /// Whether attempts may start.
     fn may_go_on(&self) -> bool {
-        self.begin.is_none() && self.state.stopping.is_none() && !self.state.is_finished()
+        self.begin.is_none()
+            && !self.on_hold
+            && self.state.stopping.is_none()
+            && !self.state.is_finished()
     }
 
     fn id(&self, place: usize) -> StepId {

@@ -66,6 +66,7 @@ pub fn simulate(plan: &ValidPlan, workers: usize) -> Simulation {
         weights: durations.clone(),
         seed: 0,
         started_at: jiff::Timestamp::UNIX_EPOCH,
+        reuse: None,
     };
     let bare = plan.without_expressions();
     let places: BTreeMap<&StepId, usize> =
@@ -110,7 +111,13 @@ struct Unhindered;
 
 impl CallRules for Unhindered {
     fn judge(&self, _: &str, _: &JsonMap) -> Option<CallRule> {
-        Some(CallRule { effect: Effect::Pure, needs_consent: false, allowed: true, resource: None })
+        Some(CallRule {
+            tool_version: String::new(),
+            effect: Effect::Pure,
+            needs_consent: false,
+            allowed: true,
+            resource: None,
+        })
     }
 
     fn may_need_consent(&self, _: &str) -> bool {

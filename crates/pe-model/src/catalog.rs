@@ -133,6 +133,7 @@ fn read_entry(entry: &Value, number: usize) -> Result<ToolSpec, CatalogError> {
     let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
     Ok(ToolSpec {
         description: text("description").unwrap_or_default(),
+        version: text("version").unwrap_or_default(),
         parameters: schema(["parameters", "inputSchema", "input_schema"])?,
         output: schema(["output", "outputSchema", "output_schema"])?,
         effect,

@@ -77,6 +77,33 @@ pub struct PendingCall {
     pub arguments: Arc<JsonMap>,
 }
 
+/// A call of another run whose output was taken over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReusedCall {
+    /// The version of the tool that made it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tool_version: String,
+    /// The effect class of the call.
+    pub effect: Effect,
+    /// The arguments, references resolved.
+    pub arguments: Arc<JsonMap>,
+    /// What the call returned.
+    pub output: Arc<Value>,
+}
+
+/// What made a new version of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RevisionCause {
+    /// The plan was repaired where the run had failed or gone astray.
+    #[default]
+    Adaptation,
+    /// The plan was still being written and has grown.
+    Extension,
+    /// A person changed it.
+    Edit,
+}
+
 /// What a person decided about a step in doubt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "decision")]
@@ -132,6 +159,20 @@ pub enum EventKind {
         /// The wall clock at `at_ms` 0.
         #[schemars(with = "String")]
         started_at: Timestamp,
+        /// The run whose finished work this one takes over where it still holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from_run: Option<RunId>,
+    },
+    /// A process goes on with the run; from here on `at_ms` counts from its begin. Attempts
+    /// that an earlier process left under way are ended by the events that follow.
+    RunResumed {
+        /// Counts the processes that have owned the run, from 1.
+        epoch: u64,
+        /// The configuration in force from now on.
+        config: Arc<OrchestratorConfig>,
+        /// The wall clock at `at_ms` 0.
+        #[schemars(with = "String")]
+        resumed_at: Timestamp,
     },
     /// The plan was replaced by a new version.
     PlanRevised {
@@ -141,6 +182,28 @@ pub enum EventKind {
         weights: Vec<f64>,
         /// Steps of both plans that go back to pending, one generation up.
         reset: Vec<StepId>,
+        /// What made the new plan.
+        cause: RevisionCause,
+        /// Why, in a sentence.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+        /// What was asked to change; null where the plan was given whole.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        patch: Value,
+    },
+    /// The outcome of the same step in another run was taken over; nothing was called.
+    StepReused {
+        /// The step.
+        step_id: StepId,
+        /// Its generation.
+        generation: u32,
+        /// The run that did the work.
+        from_run: RunId,
+        /// The calls that completed there, by iteration.
+        iterations: Vec<ReusedCall>,
+        /// How the step failed there, if another one stands in for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
     },
     /// A step waits for a person.
     StepWaiting {
@@ -186,6 +249,9 @@ pub enum EventKind {
         key: AttemptKey,
         /// The tool.
         tool: String,
+        /// The version of the tool, where it has one.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        tool_version: String,
         /// The effect class of this call.
         effect: Effect,
         /// The arguments, references resolved; the same for every attempt of an iteration.
@@ -304,7 +370,8 @@ impl EventKind {
     pub fn may_reopen(&self) -> bool {
         matches!(
             self,
-            Self::StepApproved { .. }
+            Self::RunResumed { .. }
+                | Self::StepApproved { .. }
                 | Self::StepRejected { .. }
                 | Self::StepResolved { .. }
                 | Self::PlanRevised { .. }
@@ -322,6 +389,7 @@ impl EventKind {
             | Self::StepApproved { step_id, .. }
             | Self::StepRejected { step_id, .. }
             | Self::LoopStarted { step_id, .. }
+            | Self::StepReused { step_id, .. }
             | Self::RetryScheduled { step_id, .. }
             | Self::StepInDoubt { step_id, .. }
             | Self::StepResolved { step_id, .. }
@@ -330,6 +398,7 @@ impl EventKind {
             | Self::StepSkipped { step_id, .. }
             | Self::StepRecovered { step_id, .. } => Some(step_id),
             Self::RunStarted { .. }
+            | Self::RunResumed { .. }
             | Self::PlanRevised { .. }
             | Self::RunStopping { .. }
             | Self::RunFinished { .. } => None,

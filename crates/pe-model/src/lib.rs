@@ -45,11 +45,12 @@ pub use config::{Budget, Durability, OrchestratorConfig, Streaming, Strictness};
 pub use document::{Format, MAX_DOCUMENT_BYTES, MAX_NESTING, ReadError, kind_of, read_value};
 pub use effect::Effect;
 pub use event::{
-    AttemptKey, EVENT_FORMAT, Event, EventKind, PendingCall, Resolution, StopCause, WaitingFor,
+    AttemptKey, EVENT_FORMAT, Event, EventKind, PendingCall, Resolution, ReusedCall, RevisionCause,
+    StopCause, WaitingFor,
 };
 pub use fault::{ErrorClass, Outcome, StepError, ToolError};
 pub use id::{IdError, PlanId, RunId, StepId};
-pub use journal::{Journal, JournalError};
+pub use journal::{Claim, Journal, JournalError};
 pub use nearest::nearest;
 pub use plan::{PLAN_FORMAT, Plan, PlanStatus};
 pub use plan_file::{MAX_STEPS, PlanFile, ShapeIssue, UnknownField, render_plan};

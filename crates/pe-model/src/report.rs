@@ -36,13 +36,16 @@ pub struct RunReport {
     pub steps_skipped: usize,
     /// Failed steps that another one stands in for.
     pub steps_recovered: usize,
+    /// Steps whose outcome was taken over from another run.
+    #[serde(default)]
+    pub steps_reused: usize,
     /// From the begin to the end, in milliseconds.
     pub execution_time_ms: u64,
     /// Executions of the plan (or turns of the sequential loop).
     pub iterations: u32,
     /// Attempts made.
     pub tool_calls_made: u64,
-    /// Plan versions put in force after the first.
+    /// Plan versions put in force because the one before had failed or gone astray.
     pub adaptations: u32,
     /// Where the plan came from: `file`, `model`, `sequential` or `template`.
     pub planner: String,
@@ -112,10 +115,11 @@ impl RunReport {
             steps_failed: count(|s| s.status == StepStatus::Failed && !s.is_recovered()),
             steps_skipped: count(|s| s.status == StepStatus::Skipped),
             steps_recovered: count(|s| s.is_recovered()),
+            steps_reused: count(|s| s.reused_from.is_some()),
             execution_time_ms: state.elapsed_ms,
-            iterations: 1 + state.revisions,
+            iterations: 1 + state.adaptations,
             tool_calls_made: state.attempts_started,
-            adaptations: state.revisions,
+            adaptations: state.adaptations,
             planner: planner.to_owned(),
             errors: named()
                 .filter(|(_, s)| !s.is_recovered())

@@ -99,10 +99,19 @@ pub struct RunState {
     pub stopping: Option<StopCause>,
     /// The sequence number of the next event.
     pub next_seq: u64,
-    /// Milliseconds from the begin to the last event.
+    /// Milliseconds from the begin to the last event, in which a process owned the run. All
+    /// times of this state are on this clock.
     pub elapsed_ms: u64,
+    /// What `elapsed_ms` was when the process that owns the run began to count.
+    pub base_ms: u64,
+    /// Counts the processes that have owned the run, from 1.
+    pub epoch: u64,
+    /// The run whose finished work this one takes over where it still holds.
+    pub from_run: Option<RunId>,
     /// Plan versions put in force after the first.
     pub revisions: u32,
+    /// Those of them that repaired the plan.
+    pub adaptations: u32,
     /// Attempts started, those of steps that a revision reset or removed included.
     pub attempts_started: u64,
     steps: Vec<StepState>,
@@ -161,6 +170,8 @@ pub struct StepState {
     pub items: Option<Arc<Vec<Value>>>,
     /// The iterations begun so far, by number.
     pub iterations: Vec<IterationState>,
+    /// The run that did the step's work, where it was taken over.
+    pub reused_from: Option<RunId>,
     /// The output, once completed or recovered.
     pub output: Option<Arc<Value>>,
     /// The error, once failed or in doubt.
@@ -178,6 +189,10 @@ pub struct StepState {
 pub struct IterationState {
     /// Attempts started.
     pub attempts: u32,
+    /// Attempts that failed; those that were interrupted are not among them.
+    pub failures: u32,
+    /// The version of the tool, where it has one.
+    pub tool_version: String,
     /// The effect class of the call.
     pub effect: Effect,
     /// The arguments, fixed with the first attempt.
@@ -203,11 +218,16 @@ pub enum IterationPhase {
     Backoff {
         /// When.
         until_ms: u64,
+        /// How long the delay is; it starts again when the run is resumed.
+        delay_ms: u64,
     },
     /// Stopped without an outcome, or told to try again: to be made again.
     Again,
     /// Nobody knows whether the effect happened.
-    InDoubt,
+    InDoubt {
+        /// Why.
+        error: StepError,
+    },
     /// Done.
     Completed {
         /// What it returned.

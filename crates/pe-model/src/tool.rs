@@ -25,6 +25,9 @@ pub struct ToolSpec {
     pub name: String,
     /// What it does, in a sentence or two, for people and models.
     pub description: String,
+    /// Changes whenever the same arguments may mean something else; empty when unknown.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
     /// JSON Schema (2020-12) of the arguments; null when unknown.
     pub parameters: Value,
     /// JSON Schema of the output; null when unknown.
@@ -47,6 +50,7 @@ impl Default for ToolSpec {
         Self {
             name: String::new(),
             description: String::new(),
+            version: String::new(),
             parameters: Value::Null,
             output: Value::Null,
             effect: Effect::Once,

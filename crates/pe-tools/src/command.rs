@@ -57,6 +57,7 @@ impl RunCommand {
             environment: environment.into_iter().filter(|(name, _)| policy.passes(name)).collect(),
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Runs a program in the working directory, without a shell, and \
                               waits for it. Fails unless it exits with an expected code."
                     .into(),

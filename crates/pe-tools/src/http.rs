@@ -112,6 +112,7 @@ impl HttpRequest {
             exchange: Arc::new(Exchange::new(AllowList::new(&policy.hosts)?)),
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Sends an HTTP request to an allowed host. A status of 400 or \
                               above fails the step."
                     .into(),

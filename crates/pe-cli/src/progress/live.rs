@@ -128,7 +128,7 @@ fn progress(step: &StepState, now_ms: u64) -> (Tone, String) {
         text += &format!(", attempt {attempt}");
     }
     let backoff = step.iterations.iter().find_map(|iteration| match iteration.phase {
-        IterationPhase::Backoff { until_ms } => Some(until_ms.saturating_sub(now_ms)),
+        IterationPhase::Backoff { until_ms, .. } => Some(until_ms.saturating_sub(now_ms)),
         _ => None,
     });
     let runs = |phase: &IterationPhase| matches!(phase, IterationPhase::Running { .. });

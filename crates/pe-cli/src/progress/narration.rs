@@ -32,6 +32,14 @@ impl Narrator {
                 let goal = if goal.is_empty() { "a plan".to_owned() } else { goal };
                 (Tone::Faint, format!("run {}: {goal} ({steps})", event.run_id))
             }
+            EventKind::RunResumed { .. } => {
+                let left =
+                    state.steps().len() - state.steps().iter().filter(|s| s.is_done()).count();
+                (Tone::Faint, format!("run {} goes on: {} left", event.run_id, count(left, "step")))
+            }
+            EventKind::StepReused { from_run, .. } => {
+                (Tone::Good, format!("{id} taken over from run {from_run}"))
+            }
             EventKind::PlanRevised { plan, .. } => {
                 (Tone::Strong, format!("plan revised: {}", count(plan.steps.len(), "step")))
             }

@@ -93,7 +93,7 @@ impl Scheduler {
         let place = self.state.place(&step_id).filter(|&place| {
             let step = self.state.step_at(place);
             let phase = step.iterations.get(iteration as usize).map(|it| &it.phase);
-            step.generation == generation && phase == Some(&IterationPhase::InDoubt)
+            step.generation == generation && matches!(phase, Some(IterationPhase::InDoubt { .. }))
         });
         let Some(place) = place else {
             self.turn.refused.push(Refusal::NotInDoubt { step_id, generation, iteration });
@@ -102,9 +102,9 @@ impl Scheduler {
         let outcome = resolution.clone();
         self.emit(EventKind::StepResolved { step_id, generation, iteration, resolution });
         let phases = &self.state.step_at(place).iterations;
-        self.board.broken[place] = phases
-            .iter()
-            .any(|it| matches!(it.phase, IterationPhase::InDoubt | IterationPhase::Failed { .. }));
+        self.board.broken[place] = phases.iter().any(|it| {
+            matches!(it.phase, IterationPhase::InDoubt { .. } | IterationPhase::Failed { .. })
+        });
         self.board.stage[place] = Stage::Active;
         match outcome {
             Resolution::Done { .. } => self.iteration_completed(place, iteration),
@@ -152,16 +152,15 @@ impl Scheduler {
             duration_ms: self.last_seen - since,
         });
         self.free(place, key.iteration);
-        let effect = self.state.step_at(place).iterations[key.iteration as usize].effect;
+        let iteration = &self.state.step_at(place).iterations[key.iteration as usize];
+        let (effect, failures) = (iteration.effect, iteration.failures);
         let retry = &self.plan.steps()[place].retry;
         if effect == Effect::Once && error.outcome == Outcome::Unknown {
             self.board.broken[place] = true;
             self.doubt(place, key.iteration, step_error);
-        } else if error.is_retryable()
-            && key.attempt <= retry.max_retries
-            && !self.board.broken[place]
+        } else if error.is_retryable() && failures <= retry.max_retries && !self.board.broken[place]
         {
-            let delay = retry.delay_ms(key.attempt, chance(self.state.seed, key));
+            let delay = retry.delay_ms(failures, chance(self.state.seed, key));
             let delay_ms = delay.max(error.retry_after_ms.unwrap_or(0));
             self.schedule_retry(place, key, delay_ms);
         } else {
@@ -221,7 +220,7 @@ impl Scheduler {
             .map_err(|error| invalid(format!("loop_until: {error}")))
     }
 
-    fn check_expectation(
+    pub(super) fn check_expectation(
         &self,
         place: usize,
         iteration: u32,

@@ -196,7 +196,7 @@ impl Board {
                             generation: step.generation,
                         });
                     }
-                    IterationPhase::Backoff { until_ms } => {
+                    IterationPhase::Backoff { until_ms, .. } => {
                         board.set_timer(Timer {
                             at: until_ms,
                             due: Due::Retry,
@@ -210,7 +210,7 @@ impl Board {
                         board.due.entry(place).or_default().push_back(number as u32);
                     }
                     IterationPhase::Completed { .. } => board.completed_in[place] += 1,
-                    IterationPhase::Failed { .. } | IterationPhase::InDoubt => {
+                    IterationPhase::Failed { .. } | IterationPhase::InDoubt { .. } => {
                         board.broken[place] = true;
                     }
                 }

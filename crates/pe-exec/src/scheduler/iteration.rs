@@ -80,7 +80,7 @@ impl Scheduler {
             self.cancel(StopCause::Budget, None);
             return Ok(());
         }
-        let effect = rule.effect;
+        let (effect, tool_version) = (rule.effect, rule.tool_version.clone());
         if let Some(resource) = held_by(&step.kind, rule)
             && !self.board.acquire(&resource, place, iteration)
         {
@@ -100,6 +100,7 @@ impl Scheduler {
         self.emit(EventKind::AttemptStarted {
             key: key.clone(),
             tool: tool.clone(),
+            tool_version,
             effect,
             arguments: Arc::clone(&arguments),
         });

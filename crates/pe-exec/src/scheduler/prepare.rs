@@ -110,6 +110,9 @@ impl Scheduler {
             }
             StepKind::Normal | StepKind::Parallel | StepKind::Fallback { .. } => {}
         }
+        if self.take_over(place) {
+            return Ok(());
+        }
         match self.question(place)? {
             Some((waiting_for, calls)) => {
                 let (step_id, generation) = self.named(place);

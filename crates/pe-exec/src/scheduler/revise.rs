@@ -3,10 +3,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pe_model::{EventKind, PlanStep, StepId, StepState, StepStatus};
+use pe_model::{EventKind, PlanStep, RevisionCause, StepId, StepState, StepStatus};
 use pe_validate::{StepKind, ValidPlan};
+use serde_json::Value;
 
 use super::{Board, Refusal, Scheduler};
+
+/// A new plan on its way into force.
+pub(super) struct Revision {
+    pub(super) plan: Box<ValidPlan>,
+    pub(super) weights: Vec<f64>,
+    pub(super) cause: RevisionCause,
+    pub(super) reason: String,
+    pub(super) patch: Value,
+}
 
 /// Why a plan cannot replace the one in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,9 +39,9 @@ impl Scheduler {
     }
 
     /// Notes a new plan; no step begins until it is in force.
-    pub(super) fn revise(&mut self, plan: Box<ValidPlan>, weights: Vec<f64>) {
-        match self.check_revision(&plan) {
-            Ok(()) => self.revision = Some((plan, weights)),
+    pub(super) fn revise(&mut self, revision: Revision) {
+        match self.check_revision(&revision.plan) {
+            Ok(()) => self.revision = Some(revision),
             Err(error) => self.turn.refused.push(Refusal::Revision(error)),
         }
     }
@@ -47,7 +57,8 @@ impl Scheduler {
         {
             return false;
         }
-        let Some((plan, weights)) = self.revision.take() else { return false };
+        let Some(revision) = self.revision.take() else { return false };
+        let Revision { plan, weights, cause, reason, patch } = revision;
         let reset = match self.reset_by(&plan) {
             Ok(reset) => reset,
             Err(error) => {
@@ -68,6 +79,9 @@ impl Scheduler {
             reset: written.steps.iter().filter_map(in_order).collect(),
             plan: Arc::new(written),
             weights,
+            cause,
+            reason,
+            patch,
         });
         self.plan = *plan;
         self.board = Board::new(&self.plan, &self.state);
@@ -143,7 +157,7 @@ impl Scheduler {
 }
 
 /// Whether a step would do something else: any field but those for people differs.
-fn is_changed(old: &PlanStep, new: &PlanStep) -> bool {
+pub(super) fn is_changed(old: &PlanStep, new: &PlanStep) -> bool {
     let essence = |step: &PlanStep| PlanStep {
         action: String::new(),
         complexity: 1,

@@ -35,7 +35,7 @@ impl Scheduler {
         self.end(place);
     }
 
-    fn end(&mut self, place: usize) {
+    pub(super) fn end(&mut self, place: usize) {
         if self.board.stage[place] == Stage::Waiting {
             self.board.waiting -= 1;
         }
@@ -204,9 +204,13 @@ impl Scheduler {
         let steps = self.plan.graph().step_count();
         let mut nodes = VecDeque::from([place]);
         let mut touched = Vec::new();
+        self.note_change(place);
         while let Some(node) = nodes.pop_front() {
             for link in self.plan.graph().links(node) {
                 let to = link.to as usize;
+                if let Some(takeover) = &mut self.takeover {
+                    takeover.pass_on(node, to);
+                }
                 if link.is_trigger {
                     let tally = &mut self.board.tally[to];
                     tally.unsettled -= 1;

@@ -28,9 +28,11 @@ impl Scheduler {
         }
         let doubtful = self.state.steps().iter().any(|step| step.status == StepStatus::InDoubt);
         let waiting = self.board.waiting > 0;
-        debug_assert!(doubtful || waiting, "a run that stalls waits for somebody");
-        let status = if doubtful { PlanStatus::InDoubt } else { PlanStatus::Waiting };
-        self.emit(EventKind::RunFinished { status });
+        debug_assert!(doubtful || waiting || self.on_hold, "a run that stalls waits for somebody");
+        if doubtful || waiting {
+            let status = if doubtful { PlanStatus::InDoubt } else { PlanStatus::Waiting };
+            self.emit(EventKind::RunFinished { status });
+        }
     }
 
     /// Whether something runs or will run by itself.

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pe_exec::{
-    AllowRule, ApprovalRequest, Approver, Decision, Driver, DriverError, Finished, MemoryJournal,
-    Observer, Policy, Stop,
+    AllowRule, ApprovalRequest, Approver, Control, Decision, Driver, DriverError, Finished,
+    MemoryJournal, Observer, Policy,
 };
 use pe_model::{
-    BoxFuture, Effect, Event, EventKind, Journal, JournalError, JsonMap, OrchestratorConfig,
-    PlanFile, PlanStatus, Reason, StopCause, Tool, ToolCall, ToolError, ToolSet, ToolSpec,
+    BoxFuture, Claim, Effect, Event, EventKind, Journal, JournalError, JsonMap, OrchestratorConfig,
+    PlanFile, PlanStatus, Reason, RunId, StopCause, Tool, ToolCall, ToolError, ToolSet, ToolSpec,
 };
 use pe_validate::{Limits, ValidPlan, check};
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ fn plan(steps: Value) -> ValidPlan {
 }
 
 async fn drive(driver: Driver, steps: Value) -> Finished {
-    driver.run(plan(steps), Stop::never()).await.unwrap()
+    driver.run(plan(steps), Control::none()).await.unwrap()
 }
 
 fn naps(count: usize, ms: u64) -> Value {
@@ -151,11 +151,11 @@ async fn x13_a_stop_lets_running_steps_end_and_a_second_one_does_not() {
         {"step_id": "a", "tool": "nap", "parameters": {"ms": 1_000}},
         {"step_id": "b", "tool": "nap", "parameters": {"ms": 1_000}, "dependencies": ["a"]},
     ]);
-    let (handle, stop) = Stop::new();
+    let (handle, stop) = Control::new();
     let driver = Driver::new(tools());
     let asking = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        handle.request();
+        handle.stop();
     };
     let (finished, ()) = tokio::join!(driver.run(plan(steps.clone()), stop), asking);
     let state = finished.unwrap().state;
@@ -163,12 +163,12 @@ async fn x13_a_stop_lets_running_steps_end_and_a_second_one_does_not() {
     assert_eq!(state.step("a").unwrap().status.as_str(), "completed");
     assert_eq!(state.step("b").unwrap().reason, Some(Reason::Stopped(StopCause::Interrupted)));
 
-    let (handle, stop) = Stop::new();
+    let (handle, stop) = Control::new();
     let asking = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        handle.request();
+        handle.stop();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        handle.now();
+        handle.stop_now();
     };
     let (finished, ()) = tokio::join!(driver.run(plan(steps), stop), asking);
     let state = finished.unwrap().state;
@@ -182,15 +182,30 @@ struct Brittle {
 }
 
 impl Journal for Brittle {
+    fn claim<'a>(&'a self, run_id: &'a RunId) -> BoxFuture<'a, Result<Claim, JournalError>> {
+        Box::pin(async { Ok(Claim::new(run_id.clone(), 1, ())) })
+    }
+
     fn append<'a>(&'a self, _: &'a [Event]) -> BoxFuture<'a, Result<(), JournalError>> {
         Box::pin(async {
             let left = self.left.load(Ordering::SeqCst);
             self.left.store(left.saturating_sub(1), Ordering::SeqCst);
             match left {
-                0 => Err(JournalError { message: "disk full".to_owned() }),
+                0 => Err(disk_full()),
                 _ => Ok(()),
             }
         })
+    }
+
+    fn load<'a>(&'a self, run_id: &'a RunId) -> BoxFuture<'a, Result<Vec<Event>, JournalError>> {
+        Box::pin(async { Err(JournalError::NotFound { run_id: run_id.clone() }) })
+    }
+}
+
+fn disk_full() -> JournalError {
+    JournalError::Unavailable {
+        attempted: "record events".to_owned(),
+        problem: "disk full".to_owned(),
     }
 }
 
@@ -209,8 +224,8 @@ async fn a_failed_append_stops_the_run_before_any_effect_of_the_batch() {
     let driver = Driver::new(tools())
         .journal(Arc::new(Brittle { left: AtomicUsize::new(0) }))
         .observer(seen.clone());
-    let error = driver.run(plan(naps(1, 4_711)), Stop::never()).await.unwrap_err();
-    assert_eq!(error, DriverError::Journal(JournalError { message: "disk full".to_owned() }));
+    let error = driver.run(plan(naps(1, 4_711)), Control::none()).await.unwrap_err();
+    assert_eq!(error, DriverError::Journal(disk_full()));
     assert!(seen.0.lock().unwrap().is_empty(), "what is not durable is not published");
     assert!(!BEGUN.lock().unwrap().contains(&4_711), "nor carried out");
 }
@@ -382,6 +397,6 @@ fn a_dropped_attempt_has_ended_before_another_takes_its_resource() {
         .enable_time()
         .build()
         .unwrap();
-    let state = runtime.block_on(Driver::new(tools).run(plan, Stop::never())).unwrap().state;
+    let state = runtime.block_on(Driver::new(tools).run(plan, Control::none())).unwrap().state;
     assert_eq!(state.step("next").unwrap().status.as_str(), "completed");
 }

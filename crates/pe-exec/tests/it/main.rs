@@ -11,6 +11,8 @@ mod loops;
 mod order;
 mod people;
 mod properties;
+mod resume;
+mod reuse;
 mod revision;
 mod shared;
 mod simulation;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use pe_exec::{Input, Scheduler};
 use pe_model::{
-    ErrorClass, EventKind, IterationPhase, OrchestratorConfig, Plan, PlanStatus, Reason,
-    Resolution, RunState, SkipReason, StepStatus, StepType, StopCause, ToolError, TriggerRule,
+    Effect, ErrorClass, EventKind, IterationPhase, OrchestratorConfig, Outcome, Plan, PlanStatus,
+    Reason, Resolution, RunState, SkipReason, StepStatus, StepType, StopCause, ToolError,
+    TriggerRule,
 };
 use pe_testkit::naive::{Waits, fallbacks, waits};
 use pe_testkit::{Ingredients, arbitrary_plan_with};
@@ -88,9 +89,24 @@ struct World {
 }
 
 impl World {
+    /// The process dies, before or after the next batch was recorded, and another goes on.
+    fn crash(&mut self, lose_batch: bool) {
+        let state = self.run.scheduler.state().clone();
+        let lost = self.run.running.first().filter(|_| lose_batch).map(|attempt| {
+            Input::AttemptSucceeded { key: attempt.key.clone(), output: json!("lost").into() }
+        });
+        self.run.crash(lost);
+        self.observe(state);
+    }
+
     fn give(&mut self, input: Input) {
-        let mut state = self.run.scheduler.state().clone();
+        let state = self.run.scheduler.state().clone();
         self.run.give(input);
+        self.observe(state);
+    }
+
+    /// Looks at what was recorded since `state`.
+    fn observe(&mut self, mut state: RunState) {
         for event in &self.run.events[self.seen..] {
             if let EventKind::AttemptStarted { key, .. } = &event.kind
                 && key.iteration == 0
@@ -168,7 +184,8 @@ impl World {
                 _ => Resolution::Retry,
             };
             let step = self.run.scheduler.state().step(&step_id).unwrap();
-            let doubtful = |it: &pe_model::IterationState| it.phase == IterationPhase::InDoubt;
+            let doubtful =
+                |it: &pe_model::IterationState| matches!(it.phase, IterationPhase::InDoubt { .. });
             let iteration = step.iterations.iter().position(doubtful).unwrap() as u32;
             return self.give(Input::Resolve { step_id, generation: 0, iteration, resolution });
         }
@@ -182,7 +199,16 @@ impl World {
     }
 }
 
-fn check(plan: Plan, dice: &[[u8; 2]], slots: usize, fail_fast: bool, stop_at: Option<usize>) {
+/// How a run is disturbed from outside.
+struct Disturbance {
+    /// The round in which it is asked to stop.
+    stop_at: Option<usize>,
+    /// After how many rounds its process dies, again and again.
+    crash_every: Option<usize>,
+}
+
+fn check(plan: Plan, dice: &[[u8; 2]], slots: usize, fail_fast: bool, disturbance: Disturbance) {
+    let Disturbance { stop_at, crash_every } = disturbance;
     let config = OrchestratorConfig {
         max_parallel_steps: slots,
         fail_fast,
@@ -197,6 +223,8 @@ fn check(plan: Plan, dice: &[[u8; 2]], slots: usize, fail_fast: bool, stop_at: O
         assert!(round < 5_000, "the run must end");
         if stop_at == Some(round) && world.run.status() == PlanStatus::Running {
             world.give(Input::Cancel { cause: StopCause::Interrupted, grace_ms: Some(3) });
+        } else if crash_every.is_some_and(|every| round % every == every - 1) && round < 200 {
+            world.crash(round % 2 == 0);
         } else {
             world.happen(dice[round % dice.len()], round > 300);
             let stopping = world.run.scheduler.state().stopping.is_some();
@@ -214,6 +242,44 @@ fn is_paused(run: &ByHand, round: usize) -> bool {
     matches!(run.status(), PlanStatus::Waiting | PlanStatus::InDoubt) && round < 400
 }
 
+/// No call is made again that has completed, and none that must happen once while nobody knows
+/// what became of it.
+fn check_effects(run: &ByHand) {
+    /// What is known about a call so far.
+    #[derive(PartialEq)]
+    enum Call {
+        Open,
+        UnderWay,
+        Done,
+    }
+    let mut calls: HashMap<(String, u32), Call> = HashMap::new();
+    for event in &run.events {
+        match &event.kind {
+            EventKind::AttemptStarted { key, effect, .. } => {
+                let call = calls.entry((key.step_id.to_string(), key.iteration));
+                let before = std::mem::replace(call.or_insert(Call::Open), Call::UnderWay);
+                assert!(before != Call::Done, "{key:?} runs again");
+                let unknown = before == Call::UnderWay && *effect == Effect::Once;
+                assert!(!unknown, "{key:?} might happen twice");
+            }
+            EventKind::AttemptSucceeded { key, .. } => {
+                calls.insert((key.step_id.to_string(), key.iteration), Call::Done);
+            }
+            EventKind::AttemptFailed { key, outcome: Outcome::Known, .. } => {
+                calls.insert((key.step_id.to_string(), key.iteration), Call::Open);
+            }
+            EventKind::StepResolved { step_id, iteration, resolution, .. } => {
+                let call = match resolution {
+                    Resolution::Retry => Call::Open,
+                    Resolution::Done { .. } | Resolution::Failed => Call::Done,
+                };
+                calls.insert((step_id.to_string(), *iteration), call);
+            }
+            _ => {}
+        }
+    }
+}
+
 fn check_end(run: &ByHand) {
     let state = run.scheduler.state();
     let mut ends: HashMap<String, u32> = HashMap::new();
@@ -226,6 +292,7 @@ fn check_end(run: &ByHand) {
         }
     }
     assert!(ends.values().all(|count| *count == 1), "a step ended twice: {ends:?}");
+    check_effects(run);
     let lost =
         state.steps().iter().any(|step| step.status == StepStatus::Failed && !step.is_done());
     let open: Vec<StepStatus> = state
@@ -263,7 +330,8 @@ proptest! {
         slots in 1_usize..5,
         fail_fast in prop::bool::weighted(0.2),
         stop_at in prop::option::weighted(0.3, 0_usize..25),
+        crash_every in prop::option::weighted(0.4, 1_usize..12),
     ) {
-        check(plan, &dice, slots, fail_fast, stop_at);
+        check(plan, &dice, slots, fail_fast, Disturbance { stop_at, crash_every });
     }
 }

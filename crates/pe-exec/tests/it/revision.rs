@@ -4,7 +4,7 @@ use pe_exec::{Input, ReviseError};
 use pe_model::{OrchestratorConfig, PlanStatus, StepStatus};
 use serde_json::{Value, json};
 
-use crate::support::{ByHand, valid};
+use crate::support::{ByHand, revision, valid};
 
 fn steps() -> Value {
     json!([
@@ -27,7 +27,7 @@ fn failed() -> ByHand {
 fn revise(run: &mut ByHand, steps: Value) {
     let plan = Box::new(valid(steps));
     assert_eq!(run.scheduler.check_revision(&plan), Ok(()));
-    run.give(Input::Revise { plan, weights: Vec::new() });
+    run.give(revision(*plan));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_step_in_doubt_may_not_be_touched() {
     let refused = Err(ReviseError::InDoubt { step_id: "a".into() });
     assert_eq!(run.scheduler.check_revision(&valid(changed.clone())), refused);
     let before = run.events.len();
-    run.give(Input::Revise { plan: Box::new(valid(changed)), weights: Vec::new() });
+    run.give(revision(valid(changed)));
     assert_eq!((run.events.len(), run.refused.len()), (before, 1), "refused aloud");
     let mut around = doubtful;
     around[1]["parameters"] = json!({"out": "new"});
@@ -124,7 +124,7 @@ fn a_step_that_goes_into_doubt_meanwhile_stops_the_revision() {
     let mut run = ByHand::begin(valid(steps.clone()), OrchestratorConfig::default());
     let mut changed = steps;
     changed[0]["parameters"] = json!({"x": 1});
-    run.give_at(500, Input::Revise { plan: Box::new(valid(changed)), weights: Vec::new() });
+    run.give_at(500, revision(valid(changed)));
     run.give_at(1_000, Input::Tick);
     assert!(run.is("m", StepStatus::InDoubt) && run.running.is_empty(), "nothing is made twice");
     assert_eq!(run.refused.len(), 1);

@@ -12,7 +12,7 @@ use pe_exec::{
 };
 use pe_model::{
     Catalog, Effect, ErrorClass, Event, EventKind, JsonMap, OrchestratorConfig, Plan, PlanFile,
-    PlanId, PlanStatus, RunId, RunState, StepState, StepStatus, ToolError, ToolSpec,
+    PlanId, PlanStatus, RevisionCause, RunId, RunState, StepState, StepStatus, ToolError, ToolSpec,
 };
 use pe_validate::{Limits, ValidPlan, check};
 use serde_json::{Value, json};
@@ -22,8 +22,13 @@ pub(crate) struct Rules;
 
 impl CallRules for Rules {
     fn judge(&self, tool: &str, arguments: &JsonMap) -> Option<CallRule> {
-        let rule =
-            CallRule { effect: Effect::Pure, needs_consent: false, allowed: false, resource: None };
+        let rule = CallRule {
+            tool_version: String::new(),
+            effect: Effect::Pure,
+            needs_consent: false,
+            allowed: false,
+            resource: None,
+        };
         Some(match tool {
             "absent" => return None,
             "once" | "work" => CallRule { effect: Effect::Once, ..rule },
@@ -60,6 +65,17 @@ pub(crate) fn compile(plan: Plan) -> ValidPlan {
     checked.plan.unwrap_or_else(|| panic!("{}", checked.report.render("plan")))
 }
 
+/// A person puts another plan in force.
+pub(crate) fn revision(plan: ValidPlan) -> Input {
+    Input::Revise {
+        plan: Box::new(plan),
+        weights: Vec::new(),
+        cause: RevisionCause::Edit,
+        reason: "because".to_owned(),
+        patch: Value::Null,
+    }
+}
+
 pub(crate) fn options(config: OrchestratorConfig) -> RunOptions {
     RunOptions {
         run_id: RunId::new("r"),
@@ -68,6 +84,7 @@ pub(crate) fn options(config: OrchestratorConfig) -> RunOptions {
         weights: Vec::new(),
         seed: 1,
         started_at: jiff::Timestamp::UNIX_EPOCH,
+        reuse: None,
     }
 }
 
@@ -218,6 +235,22 @@ impl ByHand {
         }
         let folded = RunState::fold(&self.events).unwrap().unwrap();
         assert_eq!(folded, *self.scheduler.state(), "the fold of the events equals the live state");
+    }
+
+    /// The process dies: what was under way is lost, and so is what `unrecorded` led to. The
+    /// next one counts time from 0 and goes on from the journal.
+    pub(crate) fn crash(&mut self, unrecorded: Option<Input>) {
+        if let Some(input) = unrecorded {
+            self.scheduler.handle(input, self.now);
+        }
+        let state = RunState::fold(&self.events).unwrap().unwrap();
+        let epoch = state.epoch + 1;
+        let config = (*state.config).clone();
+        let plan = compile((*state.plan).clone());
+        self.running.clear();
+        self.now = 0;
+        self.scheduler = Scheduler::restore(plan, Arc::new(Rules), state);
+        self.give(Input::Resume { epoch, config, resumed_at: jiff::Timestamp::UNIX_EPOCH });
     }
 
     pub(crate) fn give_at(&mut self, now: u64, input: Input) {

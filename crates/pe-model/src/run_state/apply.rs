@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::{AttemptKey, EVENT_FORMAT, EventKind, Resolution, StepType};
+use crate::{AttemptKey, EVENT_FORMAT, EventKind, Resolution, RevisionCause, StepType};
+
+mod step;
 
 impl RunState {
     /// The state after a run's first event.
@@ -13,7 +15,9 @@ impl RunState {
     /// [`ApplyError::Gap`].
     pub fn begin(event: &Event) -> Result<Self, ApplyError> {
         check_format(event)?;
-        let EventKind::RunStarted { plan, config, weights, seed, started_at } = &event.kind else {
+        let EventKind::RunStarted { plan, config, weights, seed, started_at, from_run } =
+            &event.kind
+        else {
             return Err(ApplyError::Misplaced {
                 run_id: event.run_id.clone(),
                 seq: event.seq,
@@ -38,7 +42,11 @@ impl RunState {
             stopping: None,
             next_seq: 1,
             elapsed_ms: event.at_ms,
+            base_ms: 0,
+            epoch: 1,
+            from_run: from_run.clone(),
             revisions: 0,
+            adaptations: 0,
             attempts_started: 0,
             steps: vec![StepState::default(); plan.steps.len()],
             done: 0,
@@ -75,12 +83,12 @@ impl RunState {
         }
         self.change(event)?;
         self.next_seq += 1;
-        self.elapsed_ms = self.elapsed_ms.max(event.at_ms);
+        self.elapsed_ms = self.elapsed_ms.max(self.base_ms.saturating_add(event.at_ms));
         Ok(())
     }
 
     fn change(&mut self, event: &Event) -> Result<(), ApplyError> {
-        let now = event.at_ms;
+        let now = self.base_ms.saturating_add(event.at_ms);
         match &event.kind {
             EventKind::RunStarted { .. } => {
                 return Err(ApplyError::Misplaced {
@@ -89,7 +97,27 @@ impl RunState {
                     problem: "starts a run that has started already",
                 });
             }
-            EventKind::PlanRevised { plan, weights, reset } => self.revise(plan, weights, reset),
+            EventKind::RunResumed { epoch, config, .. } => self.resume(event, *epoch, config)?,
+            EventKind::PlanRevised { plan, weights, reset, cause, .. } => {
+                self.revise(plan, weights, reset);
+                self.adaptations += u32::from(*cause == RevisionCause::Adaptation);
+            }
+            EventKind::StepReused { step_id, generation, from_run, iterations, error } => {
+                let over =
+                    self.place(step_id).is_some_and(|place| is_loop_over(&self.plan.steps[place]));
+                let step = self.current(event, step_id, *generation)?;
+                if !step.iterations.is_empty() {
+                    return Err(mismatch(event, step_id, "the step has begun"));
+                }
+                step.reuse(from_run, iterations, error.as_ref());
+                if error.is_none() {
+                    if !step.may_complete() {
+                        return Err(mismatch(event, step_id, "there is nothing to take over"));
+                    }
+                    step.output = Some(step.collect_output(over));
+                    self.done += 1;
+                }
+            }
             EventKind::StepWaiting { step_id, generation, waiting_for, calls } => {
                 let step = self.current(event, step_id, *generation)?;
                 step.status = StepStatus::Waiting;
@@ -120,9 +148,9 @@ impl RunState {
                 step.loop_count = Some(*count);
                 step.items.clone_from(items);
             }
-            EventKind::AttemptStarted { key, effect, arguments, .. } => {
+            EventKind::AttemptStarted { key, tool_version, effect, arguments, .. } => {
                 let step = self.current(event, &key.step_id, key.generation)?;
-                let started = step.start_attempt(key, *effect, arguments, now);
+                let started = step.start_attempt(key, tool_version, *effect, arguments, now);
                 started.map_err(|problem| ApplyError::Mismatch {
                     seq: event.seq,
                     step_id: key.step_id.clone(),
@@ -131,14 +159,16 @@ impl RunState {
                 self.attempts_started += 1;
             }
             EventKind::AttemptSucceeded { key, output, .. } => {
-                *self.running(event, key)? =
+                self.running(event, key)?.phase =
                     IterationPhase::Completed { output: Arc::clone(output) };
             }
             EventKind::AttemptFailed { key, error, .. } => {
-                *self.running(event, key)? = IterationPhase::Failed { error: error.clone() };
+                let iteration = self.running(event, key)?;
+                iteration.phase = IterationPhase::Failed { error: error.clone() };
+                iteration.failures += 1;
             }
             EventKind::AttemptInterrupted { key } => {
-                *self.running(event, key)? = IterationPhase::Again;
+                self.running(event, key)?.phase = IterationPhase::Again;
             }
             EventKind::RetryScheduled { step_id, generation, iteration, delay_ms } => {
                 let step = self.current(event, step_id, *generation)?;
@@ -146,7 +176,10 @@ impl RunState {
                 if !matches!(phase, IterationPhase::Failed { .. }) {
                     return Err(mismatch(event, step_id, "no attempt has failed"));
                 }
-                *phase = IterationPhase::Backoff { until_ms: now.saturating_add(*delay_ms) };
+                *phase = IterationPhase::Backoff {
+                    until_ms: now.saturating_add(*delay_ms),
+                    delay_ms: *delay_ms,
+                };
             }
             EventKind::StepInDoubt { step_id, generation, iteration, error } => {
                 let step = self.current(event, step_id, *generation)?;
@@ -155,33 +188,33 @@ impl RunState {
                 {
                     return Err(mismatch(event, step_id, "no attempt is without an outcome"));
                 }
-                *phase = IterationPhase::InDoubt;
+                *phase = IterationPhase::InDoubt { error: error.clone() };
                 step.status = StepStatus::InDoubt;
                 step.error = Some(error.clone());
             }
             EventKind::StepResolved { step_id, generation, iteration, resolution } => {
                 let step = self.current(event, step_id, *generation)?;
                 let phase = step.phase(event, step_id, *iteration)?;
-                if *phase != IterationPhase::InDoubt {
+                let IterationPhase::InDoubt { error } = phase else {
                     return Err(mismatch(event, step_id, "the iteration is not in doubt"));
-                }
-                match resolution {
+                };
+                *phase = match resolution {
                     Resolution::Done { output } => {
-                        *phase = IterationPhase::Completed { output: Arc::clone(output) };
-                        step.error = None;
+                        IterationPhase::Completed { output: Arc::clone(output) }
                     }
-                    Resolution::Failed => {
-                        let error = step.error.clone().unwrap_or_else(|| {
-                            StepError::new(crate::ErrorClass::Execution, "resolved as failed")
-                        });
-                        *step.phase(event, step_id, *iteration)? = IterationPhase::Failed { error };
+                    Resolution::Failed => IterationPhase::Failed { error: error.clone() },
+                    Resolution::Retry => IterationPhase::Again,
+                };
+                step.error = step.iterations.iter().find_map(|it| match &it.phase {
+                    IterationPhase::InDoubt { error } | IterationPhase::Failed { error } => {
+                        Some(error.clone())
                     }
-                    Resolution::Retry => {
-                        *phase = IterationPhase::Again;
-                        step.error = None;
-                    }
-                }
-                let doubtful = step.iterations.iter().any(|it| it.phase == IterationPhase::InDoubt);
+                    _ => None,
+                });
+                let doubtful = step
+                    .iterations
+                    .iter()
+                    .any(|it| matches!(it.phase, IterationPhase::InDoubt { .. }));
                 if !doubtful {
                     step.status = StepStatus::Pending;
                 }
@@ -234,6 +267,32 @@ impl RunState {
             EventKind::RunFinished { status } => self.finish(*status),
         }
         Ok(())
+    }
+
+    /// Another process goes on: its clock begins where the last one's ended, and delays
+    /// begin anew.
+    fn resume(
+        &mut self,
+        event: &Event,
+        epoch: u64,
+        config: &Arc<OrchestratorConfig>,
+    ) -> Result<(), ApplyError> {
+        let problem = match self.status {
+            PlanStatus::Completed | PlanStatus::Failed => "resumes a run that has ended",
+            _ if epoch <= self.epoch => "is of an owner that another one has followed",
+            _ => {
+                self.epoch = epoch;
+                self.config = Arc::clone(config);
+                self.base_ms = self.elapsed_ms;
+                self.status = PlanStatus::Running;
+                self.stopping = None;
+                for step in &mut self.steps {
+                    step.resume(self.base_ms);
+                }
+                return Ok(());
+            }
+        };
+        Err(ApplyError::Misplaced { run_id: self.run_id.clone(), seq: event.seq, problem })
     }
 
     fn revise(&mut self, plan: &Arc<Plan>, weights: &[f64], reset: &[StepId]) {
@@ -325,101 +384,13 @@ impl RunState {
         &mut self,
         event: &Event,
         key: &AttemptKey,
-    ) -> Result<&mut IterationPhase, ApplyError> {
+    ) -> Result<&mut IterationState, ApplyError> {
         let step = self.current(event, &key.step_id, key.generation)?;
-        let iteration = step
-            .iterations
+        step.iterations
             .get_mut(key.iteration as usize)
             .filter(|it| it.attempts == key.attempt)
             .filter(|it| matches!(it.phase, IterationPhase::Running { .. }))
-            .ok_or_else(|| mismatch(event, &key.step_id, "no such attempt is under way"))?;
-        Ok(&mut iteration.phase)
-    }
-}
-
-impl StepState {
-    fn start_attempt(
-        &mut self,
-        key: &AttemptKey,
-        effect: Effect,
-        arguments: &Arc<JsonMap>,
-        now: u64,
-    ) -> Result<(), &'static str> {
-        let number = key.iteration as usize;
-        let running = IterationPhase::Running { since_ms: now };
-        let begun = self.iterations.len();
-        match self.iterations.get_mut(number) {
-            None if number == begun && key.attempt == 1 => {
-                self.iterations.push(IterationState {
-                    attempts: 1,
-                    effect,
-                    arguments: Arc::clone(arguments),
-                    phase: running,
-                });
-            }
-            Some(it)
-                if key.attempt == it.attempts + 1
-                    && matches!(
-                        it.phase,
-                        IterationPhase::Backoff { .. } | IterationPhase::Again
-                    ) =>
-            {
-                it.attempts = key.attempt;
-                it.effect = effect;
-                it.phase = running;
-            }
-            _ => return Err("this attempt is not the next one"),
-        }
-        if self.status != StepStatus::InDoubt {
-            self.status = StepStatus::Running;
-        }
-        self.first_started_ms.get_or_insert(now);
-        Ok(())
-    }
-
-    fn phase(
-        &mut self,
-        event: &Event,
-        step_id: &StepId,
-        iteration: u32,
-    ) -> Result<&mut IterationPhase, ApplyError> {
-        self.iterations
-            .get_mut(iteration as usize)
-            .map(|it| &mut it.phase)
-            .ok_or_else(|| mismatch(event, step_id, "no such iteration has begun"))
-    }
-
-    fn must_be(
-        &self,
-        status: StepStatus,
-        event: &Event,
-        step_id: &StepId,
-    ) -> Result<(), ApplyError> {
-        if self.status == status {
-            return Ok(());
-        }
-        Err(mismatch(event, step_id, "the step is in another status"))
-    }
-
-    /// Whether every iteration that began has completed, and at least one, unless the loop
-    /// has none.
-    fn may_complete(&self) -> bool {
-        let completed = self.iteration_outputs().count();
-        completed == self.iterations.len() && (completed > 0 || self.loop_count == Some(0))
-    }
-
-    fn collect_output(&self, over: bool) -> Arc<Value> {
-        if over {
-            return Arc::new(self.iteration_outputs().map(|output| (**output).clone()).collect());
-        }
-        self.iteration_outputs().last().cloned().unwrap_or_default()
-    }
-
-    fn end(&mut self, status: StepStatus, now: u64) {
-        self.status = status;
-        self.reason = None;
-        self.pending_calls = Vec::new();
-        self.execution_time_ms = self.first_started_ms.map(|start| now.saturating_sub(start));
+            .ok_or_else(|| mismatch(event, &key.step_id, "no such attempt is under way"))
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pe_model::{
     ApplyError, AttemptKey, EVENT_FORMAT, Effect, ErrorClass, Event, EventKind, IterationPhase,
-    OrchestratorConfig, Outcome, Plan, PlanStatus, PlanStep, RunId, RunReport, RunState, StepError,
-    StepId, StepStatus, StopCause, Usage,
+    OrchestratorConfig, Outcome, Plan, PlanStatus, PlanStep, RevisionCause, RunId, RunReport,
+    RunState, StepError, StepId, StepStatus, StopCause, Usage,
 };
 use serde_json::json;
 
@@ -22,6 +22,7 @@ fn started(plan: Plan) -> EventKind {
         config: Arc::new(OrchestratorConfig::default()),
         seed: 7,
         started_at: jiff::Timestamp::UNIX_EPOCH,
+        from_run: None,
     }
 }
 
@@ -33,6 +34,7 @@ fn attempt(step: &str, number: u32) -> EventKind {
     EventKind::AttemptStarted {
         key: key(step, number),
         tool: "echo".to_owned(),
+        tool_version: String::new(),
         effect: Effect::Pure,
         arguments: Arc::default(),
     }
@@ -168,6 +170,9 @@ fn a_revision_keeps_resets_and_never_reuses_a_generation() {
         weights: vec![1.0; steps.len()],
         plan: Arc::new(Plan { steps, ..plan() }),
         reset: reset.iter().map(StepId::new).collect(),
+        cause: RevisionCause::Adaptation,
+        reason: String::new(),
+        patch: serde_json::Value::Null,
     };
     let (a, b) = (PlanStep::new("a", "echo"), PlanStep::new("b", "echo"));
     let state = fold(vec![

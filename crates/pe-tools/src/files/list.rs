@@ -50,6 +50,7 @@ impl ListDirectory {
             root,
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Lists a directory inside the working directory, or everything \
                               below it that matches a glob such as `**/*.rs`."
                     .into(),

@@ -36,6 +36,7 @@ impl ReadFile {
             root,
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Reads a UTF-8 text file inside the working directory.".into(),
                 parameters: json!({
                     "type": "object",

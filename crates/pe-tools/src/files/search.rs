@@ -57,6 +57,7 @@ impl SearchFiles {
             root,
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Finds the lines that match a regular expression in a file, or in \
                               all text files below a directory."
                     .into(),

@@ -42,6 +42,7 @@ impl WriteFile {
             root,
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Writes a UTF-8 text file inside the working directory, replacing \
                               what was there."
                     .into(),

@@ -32,6 +32,7 @@ impl Assert {
         Self {
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Fails the step unless `that` is exactly true. Write a condition \
                               as `{{ expression }}`."
                     .into(),

@@ -26,6 +26,7 @@ impl Echo {
         Self {
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Returns the value it is given, type and all. Useful to assemble \
                               text or data from earlier results."
                     .into(),

@@ -37,6 +37,7 @@ impl QueryJson {
         Self {
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Selects values from JSON with a JSONPath (RFC 9535). Give either \
                               `data` or `text`."
                     .into(),

@@ -31,6 +31,7 @@ impl Sleep {
         Self {
             spec: ToolSpec {
                 name: NAME.into(),
+                version: "1".to_owned(),
                 description: "Waits for a number of milliseconds.".into(),
                 parameters: json!({
                     "type": "object",
