@@ -159,6 +159,7 @@ impl Tool for RunCommand {
                 check_variable(&name, &value)?;
                 environment.push((name.into(), value.into()));
             }
+            environment.extend(about(&call));
             let Some(program) = argv.first().filter(|program| !program.is_empty()) else {
                 return Err(arguments::invalid(NAME, "argv", "it names no program"));
             };
@@ -180,6 +181,19 @@ impl Tool for RunCommand {
             }
         })
     }
+}
+
+/// What the program is told about the call, so that it can recognise one that it has carried
+/// out already.
+fn about(call: &ToolCall) -> [(OsString, OsString); 4] {
+    [
+        ("PE_RUN_ID", call.run_id.to_string()),
+        ("PE_STEP_ID", call.step_id.to_string()),
+        ("PE_ATTEMPT", call.attempt.to_string()),
+        ("PE_IDEMPOTENCY_KEY", call.idempotency_key.clone()),
+    ]
+    // An id may hold what a variable cannot.
+    .map(|(name, value)| (name.into(), value.replace('\0', "\u{fffd}").into()))
 }
 
 fn check_variable(name: &str, value: &str) -> Result<(), ToolError> {

@@ -103,7 +103,7 @@ async fn only_listed_variables_are_passed_on() {
     let arguments = json!({"argv": ["env"], "env": {"EXTRA": "1", "LC_TIME": "D"}});
     let output = pe_model::Tool::call(&tool, call(arguments, 10_000)).await.unwrap();
     let text = output["stdout"].as_str().unwrap();
-    let mut names: Vec<&str> = text.lines().filter(|l| !l.starts_with("PE_PROCESS_TAG=")).collect();
+    let mut names: Vec<&str> = text.lines().filter(|l| !l.starts_with("PE_")).collect();
     names.sort_unstable();
     assert_eq!(names, ["EXTRA=1", "LC_TIME=D", format!("PATH={path}").as_str()]);
 }
@@ -194,4 +194,13 @@ fn a_runtime_without_io_is_an_error_and_harms_no_other() {
     assert_eq!(error.class, ErrorClass::Internal);
     says(&error, &["`true`", "is its IO enabled?"]);
     assert_eq!(run(true).unwrap()["code"], 0);
+}
+
+#[tokio::test]
+async fn a_program_is_told_which_call_it_is_and_nothing_overrides_that() {
+    let bench = Bench::new();
+    let script = "echo \"$PE_RUN_ID $PE_STEP_ID $PE_ATTEMPT $PE_IDEMPOTENCY_KEY\"";
+    let arguments = json!({"argv": ["sh", "-c", script], "env": {"PE_IDEMPOTENCY_KEY": "forged"}});
+    let output = bench.call("run_command", arguments).await;
+    assert_eq!(output["stdout"], "run step 1 run/step/0/0\n");
 }
