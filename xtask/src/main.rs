@@ -11,6 +11,7 @@
 )]
 
 mod ci;
+mod crash;
 mod process;
 mod schemas;
 mod setup;
@@ -30,6 +31,7 @@ usage: cargo xtask VERB
   tidy              check the rules that compilers do not (layers, files, names)
   bench ..          run the benchmarks; further arguments go to `cargo bench`
   schemas [--check] write docs/schemas from `pe schema`, or fail when they are stale
+  crash [N] ..      kill `pe` at N points and hold it to its promises; --seed S, --mutants
   ci                all of the checks that a change must pass
   help              this text";
 
@@ -46,6 +48,9 @@ fn main() -> ExitCode {
         ("bench", rest) => bench(rest),
         ("schemas", []) => schemas::write(),
         ("schemas", [flag]) if flag == "--check" => schemas::check(),
+        ("crash", rest) => crash::run(rest),
+        // What the plan of the crash sweep calls.
+        ("ledger", rest) => crash::ledger(rest),
         ("ci", []) => ci::run(),
         ("help" | "--help" | "-h", _) => {
             println!("{HELP}");
