@@ -33,6 +33,10 @@ pub(crate) struct Global {
     /// Read this configuration file instead of the project's `.pe/config.toml`
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) config: Option<PathBuf>,
+    /// Keep runs in this database (default: $XDG_DATA_HOME/pe/pe.db, else the same below
+    /// ~/.local/share; PE_DB sets another default)
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) db: Option<PathBuf>,
     /// When to colour stderr
     #[arg(
         long,

@@ -34,7 +34,7 @@ pub(crate) struct Context {
 impl Context {
     /// Resolves the settings and says what is odd about them.
     pub(crate) fn settings(&self, flags: Flags) -> Result<Settings, Failure> {
-        let surroundings = Surroundings::of_process(self.global.config.clone());
+        let surroundings = Surroundings::of_process(&self.global);
         let settings = Settings::resolve(&surroundings, flags)?;
         for warning in &settings.warnings {
             self.console.warn(warning);

@@ -16,7 +16,7 @@ use pe_model::{Effect, OrchestratorConfig};
 use pe_validate::Limits;
 use serde_json::{Map, Value};
 
-use crate::args::{ReadArgs, RunArgs, StrictnessArg};
+use crate::args::{Global, ReadArgs, RunArgs, StrictnessArg};
 use crate::failure::Failure;
 
 mod file;
@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) hosts: Vec<String>,
     /// The environment variables that programs see; `None`: the default list.
     pub(crate) pass_env: Option<Vec<String>>,
+    /// Where runs are kept; `None` where nothing says so and there is no home.
+    pub(crate) database: Option<PathBuf>,
     /// What is odd about the configuration, for people.
     pub(crate) warnings: Vec<String>,
 }
@@ -62,6 +64,8 @@ pub(crate) struct Surroundings {
     pub(crate) environment: BTreeMap<String, String>,
     /// `--config`.
     pub(crate) file: Option<PathBuf>,
+    /// `--db`.
+    pub(crate) database: Option<PathBuf>,
 }
 
 /// What flags set; `None` where a flag was not given.
@@ -124,7 +128,7 @@ impl Flags {
 
 impl Surroundings {
     /// Those of this process.
-    pub(crate) fn of_process(file: Option<PathBuf>) -> Self {
+    pub(crate) fn of_process(global: &Global) -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             // A value that is no text is kept as one that no key accepts.
             Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
@@ -132,7 +136,8 @@ impl Surroundings {
         Self {
             directory: std::env::current_dir().unwrap_or_default(),
             environment: std::env::vars_os().filter_map(text).collect(),
-            file,
+            file: global.config.clone(),
+            database: global.db.clone(),
         }
     }
 }
@@ -162,7 +167,8 @@ impl Settings {
                 .collect(),
             ..Layer::default()
         });
-        Self::merge(layers, warnings)
+        let database = location::database(surroundings);
+        Ok(Self { database, ..Self::merge(layers, warnings)? })
     }
 
     /// Lays the layers over each other, the lowest first.
@@ -188,7 +194,7 @@ impl Settings {
             max_steps: steps.then_some(orchestrator.max_plan_steps),
             max_depth: depth.then_some(orchestrator.max_plan_depth),
         };
-        Ok(Self { orchestrator, limits, allow, hosts, pass_env, warnings })
+        Ok(Self { orchestrator, limits, allow, hosts, pass_env, database: None, warnings })
     }
 }
 
@@ -196,7 +202,10 @@ impl Settings {
 fn environment(variables: &BTreeMap<String, String>, warnings: &mut Vec<String>) -> Layer {
     let mut layer = Layer::default();
     for (variable, text) in variables {
-        let Some(name) = variable.strip_prefix("PE_") else { continue };
+        let Some(name) = variable.strip_prefix("PE_").filter(|_| variable != location::DATABASE)
+        else {
+            continue;
+        };
         let name = name.to_ascii_lowercase();
         if key::find(&name).is_none() {
             // Other programs and later versions have variables of that kind too: only a slip

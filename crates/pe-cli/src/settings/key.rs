@@ -48,7 +48,7 @@ const KEYS: [Key; 17] = [
     key("max_iterations", COUNT).without_effect(),
     key("max_repair_rounds", COUNT).without_effect(),
     key("fail_fast", SWITCH),
-    key("durability", "one of full, normal, off").without_effect(),
+    key("durability", "one of full, normal, off"),
     key("max_output_bytes", "bytes as a whole number of at least 1").at_least(1),
     key("budget", "a budget (a table with any of llm_calls, tokens, tool_calls, cost_usd)"),
     key("streaming", "one of off, show, execute").without_effect(),

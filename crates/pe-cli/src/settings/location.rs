@@ -1,8 +1,11 @@
-//! Where configuration files lie.
+//! Where configuration files lie, and the database.
 
 use std::path::{Path, PathBuf};
 
 use super::{Surroundings, shown};
+
+/// The variable that names the database.
+pub(super) const DATABASE: &str = "PE_DB";
 
 /// A configuration file, and how far it is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +47,25 @@ pub(super) fn files(surroundings: &Surroundings) -> Vec<Found> {
 
 /// `$XDG_CONFIG_HOME/pe/config.toml`, else the same in `~/.config`.
 fn user(surroundings: &Surroundings) -> Option<PathBuf> {
-    // The XDG specification: a path that is not absolute is to be ignored.
+    let folder = base(surroundings, "XDG_CONFIG_HOME", ".config")?;
+    Some(folder.join("pe").join("config.toml"))
+}
+
+/// `--db`, else `PE_DB`, else `pe/pe.db` in `$XDG_DATA_HOME` or `~/.local/share`.
+pub(super) fn database(surroundings: &Surroundings) -> Option<PathBuf> {
+    let named = surroundings.environment.get(DATABASE).filter(|path| !path.is_empty());
+    let usual = || Some(base(surroundings, "XDG_DATA_HOME", ".local/share")?.join("pe/pe.db"));
+    surroundings.database.clone().or_else(|| named.map(PathBuf::from)).or_else(usual)
+}
+
+/// A base directory of the XDG specification, which says that a path that is not absolute is
+/// to be ignored.
+fn base(surroundings: &Surroundings, variable: &str, in_home: &str) -> Option<PathBuf> {
     let absolute = |name: &str| {
         let path = PathBuf::from(surroundings.environment.get(name)?);
         path.is_absolute().then_some(path)
     };
-    let home = || Some(absolute("HOME")?.join(".config"));
-    Some(absolute("XDG_CONFIG_HOME").or_else(home)?.join("pe").join("config.toml"))
+    absolute(variable).or_else(|| Some(absolute("HOME")?.join(in_home)))
 }
 
 /// The nearest `.pe/config.toml`, upwards to the root of the git repository. Outside of a

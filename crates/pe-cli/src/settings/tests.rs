@@ -34,6 +34,7 @@ impl Tree {
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             file: None,
+            database: None,
         }
     }
 
@@ -167,4 +168,23 @@ fn the_search_for_the_projects_file_ends_at_the_repository() {
     assert_eq!(slots(&surroundings), 9, "found upwards");
     fs::create_dir(inner.join(".git")).unwrap();
     assert_eq!(slots(&surroundings), 3, "a repository of its own");
+}
+
+#[test]
+fn the_database_is_named_or_lies_where_data_belongs() {
+    let tree = Tree::new("", "");
+    let check = |variables: &[(&str, &str)], flag: Option<&str>, expected: Option<&str>| {
+        let database = flag.map(PathBuf::from);
+        let surroundings = Surroundings { database, ..tree.surroundings(variables) };
+        let settings = Settings::resolve(&surroundings, Flags::default()).unwrap();
+        assert_eq!(settings.database, expected.map(PathBuf::from), "{variables:?}");
+        assert_eq!(settings.warnings, [] as [String; 0]);
+    };
+    let home = ("HOME", "/home/me");
+    check(&[], None, None);
+    check(&[home], None, Some("/home/me/.local/share/pe/pe.db"));
+    check(&[home, ("XDG_DATA_HOME", "/data")], None, Some("/data/pe/pe.db"));
+    check(&[home, ("XDG_DATA_HOME", "data")], None, Some("/home/me/.local/share/pe/pe.db"));
+    check(&[home, ("PE_DB", "here.db")], None, Some("here.db"));
+    check(&[home, ("PE_DB", "here.db")], Some("there.db"), Some("there.db"));
 }
