@@ -1,13 +1,15 @@
 //! Moving a run from outside: stopping it, first gently, then at once, and answering for it.
 
 use pe_model::{Resolution, StepId};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{Input, Refusal};
 
 /// What a person decides about a run from outside. The generation is that of the step as the
 /// person has seen it: an answer to an older one is refused.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
     /// A waiting step may go on.
     Approve {
@@ -32,6 +34,7 @@ pub enum Answer {
         /// The iteration in doubt; 0 for a step that is no loop.
         iteration: u32,
         /// What was decided.
+        #[serde(flatten)]
         resolution: Resolution,
     },
 }

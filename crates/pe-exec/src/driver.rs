@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use pe_model::{
-    Journal, JournalError, OrchestratorConfig, PlanId, PlanStatus, RunId, RunState, ToolSet,
+    Journal, JournalError, JsonMap, OrchestratorConfig, PlanId, PlanStatus, RunId, RunState,
+    ToolSet,
 };
 use pe_validate::ValidPlan;
 
@@ -47,11 +48,13 @@ pub struct NewRun {
     pub weights: Vec<f64>,
     /// Another run whose finished work is taken over where it still holds.
     pub reuse: Option<Reuse>,
+    /// Where the run comes from and where it runs; recorded, never interpreted.
+    pub origin: JsonMap,
 }
 
 impl From<ValidPlan> for NewRun {
     fn from(plan: ValidPlan) -> Self {
-        Self { plan, weights: Vec::new(), reuse: None }
+        Self { plan, weights: Vec::new(), reuse: None, origin: JsonMap::new() }
     }
 }
 
@@ -121,7 +124,7 @@ impl Driver {
         run: impl Into<NewRun>,
         control: Control,
     ) -> Result<Finished, DriverError> {
-        let NewRun { plan, weights, reuse } = run.into();
+        let NewRun { plan, weights, reuse, origin } = run.into();
         let started_at = wall_clock();
         let unix_ms = started_at.as_millisecond().max(0) as u64;
         let options = RunOptions {
@@ -132,6 +135,7 @@ impl Driver {
             seed: random(),
             started_at,
             reuse,
+            origin,
         };
         let claim = self.journal.claim(&options.run_id).await?;
         let scheduler = Scheduler::new(plan, self.rules(), options);

@@ -62,6 +62,7 @@
 //!     seed: 0,
 //!     started_at: "2026-01-01T00:00:00Z".parse()?,
 //!     reuse: None,
+//!     origin: Default::default(),
 //! };
 //! let mut scheduler = Scheduler::new(plan, rules, options);
 //! let turn = scheduler.handle(Input::Begin, 0);

@@ -204,6 +204,8 @@ pub struct RunOptions {
     pub started_at: Timestamp,
     /// Another run whose finished work is taken over where it still holds.
     pub reuse: Option<Reuse>,
+    /// Where the run comes from and where it runs; recorded, never interpreted.
+    pub origin: JsonMap,
 }
 
 /// Decides what a run does next. See the module's head.
@@ -254,6 +256,7 @@ impl Scheduler {
                 weights,
                 seed: options.seed,
                 started_at: options.started_at,
+                origin: options.origin,
                 from_run: options.reuse.as_ref().map(|reuse| reuse.from.run_id.clone()),
             },
         };

@@ -67,6 +67,7 @@ pub fn simulate(plan: &ValidPlan, workers: usize) -> Simulation {
         seed: 0,
         started_at: jiff::Timestamp::UNIX_EPOCH,
         reuse: None,
+        origin: JsonMap::new(),
     };
     let bare = plan.without_expressions();
     let places: BTreeMap<&StepId, usize> =

@@ -162,6 +162,10 @@ pub enum EventKind {
         /// The run whose finished work this one takes over where it still holds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from_run: Option<RunId>,
+        /// Where the run comes from and where it runs, in the words of whoever began it; kept
+        /// for whoever goes on with it, never interpreted here.
+        #[serde(default, skip_serializing_if = "JsonMap::is_empty")]
+        origin: JsonMap,
     },
     /// A process goes on with the run; from here on `at_ms` counts from its begin. Attempts
     /// that an earlier process left under way are ended by the events that follow.

@@ -12,6 +12,12 @@ use crate::{
 pub struct RunReport {
     /// The run.
     pub run_id: RunId,
+    /// The name that people say, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_name: Option<String>,
+    /// The run whose finished work was taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_run: Option<RunId>,
     /// The plan.
     pub plan_id: Option<PlanId>,
     /// What the plan is to achieve.
@@ -104,6 +110,8 @@ impl RunReport {
         let named = || executed.steps.iter().map(|step| &step.step_id).zip(steps);
         Self {
             run_id: state.run_id.clone(),
+            run_name: None,
+            from_run: state.from_run.clone(),
             plan_id: executed.plan_id.clone(),
             goal: executed.goal.clone(),
             context: executed.context.clone(),

@@ -93,6 +93,8 @@ pub struct RunState {
     pub seed: u64,
     /// The wall clock at the begin of the run.
     pub started_at: Timestamp,
+    /// Where the run comes from and where it runs, in the words of whoever began it.
+    pub origin: JsonMap,
     /// Where the run stands.
     pub status: PlanStatus,
     /// Set from the moment the run is being stopped early.

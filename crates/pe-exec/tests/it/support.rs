@@ -85,6 +85,7 @@ pub(crate) fn options(config: OrchestratorConfig) -> RunOptions {
         seed: 1,
         started_at: jiff::Timestamp::UNIX_EPOCH,
         reuse: None,
+        origin: JsonMap::new(),
     }
 }
 

@@ -15,7 +15,7 @@ impl RunState {
     /// [`ApplyError::Gap`].
     pub fn begin(event: &Event) -> Result<Self, ApplyError> {
         check_format(event)?;
-        let EventKind::RunStarted { plan, config, weights, seed, started_at, from_run } =
+        let EventKind::RunStarted { plan, config, weights, seed, started_at, from_run, origin } =
             &event.kind
         else {
             return Err(ApplyError::Misplaced {
@@ -45,6 +45,7 @@ impl RunState {
             base_ms: 0,
             epoch: 1,
             from_run: from_run.clone(),
+            origin: origin.clone(),
             revisions: 0,
             adaptations: 0,
             attempts_started: 0,

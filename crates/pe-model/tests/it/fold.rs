@@ -23,6 +23,7 @@ fn started(plan: Plan) -> EventKind {
         seed: 7,
         started_at: jiff::Timestamp::UNIX_EPOCH,
         from_run: None,
+        origin: pe_model::JsonMap::new(),
     }
 }
 
