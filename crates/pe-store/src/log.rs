@@ -1,0 +1,86 @@
+//! The write-ahead log: moved into the database between commits, and grown ahead of them.
+//!
+//! A commit that lengthens a file costs the disk a second write, of the file's length. So the
+//! log is lengthened a chunk at a time, with zeros that the next commits overwrite. SQLite
+//! reads a log only as far as its checksums go: zeros are no frames. Nobody else writes to
+//! the log meanwhile, because the transaction that calls holds its write lock.
+
+use std::ffi::c_int;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::hooks::Wal;
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, MAIN_DB};
+
+use crate::opening::beside;
+
+/// A log of this many pages is moved into the database.
+const LONGEST: u64 = 1000;
+
+/// The bytes of a log's head, and of one page with its frame's head.
+const HEAD: u64 = 32;
+const FRAME: u64 = 4096 + 24;
+
+/// How much is free ahead at least.
+const AHEAD: u64 = 48 * 1024;
+
+/// How much the log is lengthened by, at least and at most.
+const CHUNK: (u64, u64) = (64 * 1024, 1024 * 1024);
+
+/// The log beside a database, as its one writer sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// How many pages the log held after the last commit.
+    pages: Arc<AtomicU64>,
+    file: Option<File>,
+    /// Lengthening failed once: commits lengthen it as they go.
+    gave_up: bool,
+}
+
+impl Log {
+    /// Takes over from SQLite when the log is moved.
+    pub(crate) fn attach(connection: &mut Connection) -> rusqlite::Result<Self> {
+        let log = Self::default();
+        let pages = Arc::clone(&log.pages);
+        connection.wal_hook(Some(move |_: &mut Wal, count: c_int| {
+            pages.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(log)
+    }
+
+    /// Makes room for the next commits. Call it inside a write transaction only.
+    pub(crate) fn grow(&mut self, database: &Path) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        let used = HEAD + pages * FRAME;
+        if self.gave_up || pages >= LONGEST {
+            return;
+        }
+        if self.file.is_none() {
+            let opened = OpenOptions::new().write(true).open(beside(database, "-wal"));
+            self.file = opened.ok();
+        }
+        let Some(file) = &self.file else {
+            self.gave_up = true;
+            return;
+        };
+        let length = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
+        if length >= used + AHEAD {
+            return;
+        }
+        let zeros = vec![0; used.clamp(CHUNK.0, CHUNK.1) as usize];
+        self.gave_up = file.write_all_at(&zeros, length).is_err();
+    }
+
+    /// Moves a long log into the database, as far as no reader still needs it.
+    pub(crate) fn settle(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.pages.load(Ordering::Relaxed) < LONGEST {
+            return Ok(());
+        }
+        connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE).map(drop)
+    }
+}

@@ -1,0 +1,75 @@
+//! The thread that writes: takes everything that waits, commits it once, answers each.
+
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use pe_model::{Durability, JournalError};
+use tokio::sync::oneshot;
+
+use crate::desk::Desk;
+use crate::ledger::Batch;
+
+/// Something for the writing thread to do.
+pub(crate) enum Job {
+    /// Events to append, together with whatever else waits.
+    Append(Append),
+    /// Anything else, by itself.
+    Task(Box<dyn FnOnce(&mut Desk) + Send>),
+}
+
+/// A batch and who waits for it.
+pub(crate) struct Append {
+    pub(crate) batch: Batch,
+    pub(crate) reply: oneshot::Sender<Result<(), JournalError>>,
+}
+
+/// The thread, which ends when it has done what was handed to it and this is dropped.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(path: &Path, durability: Durability) -> io::Result<Self> {
+        let (jobs, waiting) = mpsc::channel();
+        let desk = Desk::new(path, durability);
+        let thread = thread::Builder::new()
+            .name("pe-store".to_owned())
+            .spawn(move || run(desk, &waiting))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// False when the thread is gone.
+    pub(crate) fn send(&self, job: Job) -> bool {
+        self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes all that waits at once, again and again, in the order in which it came.
+fn run(mut desk: Desk, waiting: &Receiver<Job>) {
+    let mut group = Vec::new();
+    while let Ok(first) = waiting.recv() {
+        for job in std::iter::once(first).chain(waiting.try_iter()) {
+            match job {
+                Job::Append(append) => group.push(append),
+                Job::Task(task) => {
+                    desk.commit(std::mem::take(&mut group));
+                    task(&mut desk);
+                }
+            }
+        }
+        desk.commit(std::mem::take(&mut group));
+    }
+}

@@ -1,0 +1,10 @@
+//! The store over real files: what it promises, and what it does when something breaks.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
+
+mod journal;
+mod mailbox;
+mod ownership;
+mod queries;
+mod scene;
+mod versions;
