@@ -5,10 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod going_on;
 mod run;
 mod value;
 
-pub(crate) use run::{OutputKind, RunArgs};
+pub(crate) use going_on::{
+    CancelVerb, ForkVerb, ResolveVerb, ResumeVerb, RetryVerb, Ruling, StepVerb,
+};
+pub(crate) use run::{ExecuteArgs, OutputKind, RunArgs};
 pub(crate) use value::{Duration, Notation, Parameter, StrictnessArg};
 
 /// Execute plans: DAGs of tool calls, checked like programs and run like builds.
@@ -69,6 +73,20 @@ pub(crate) enum Verb {
     Run(RunVerb),
     /// Run exactly this plan file
     Apply(ApplyVerb),
+    /// Go on with a run that was interrupted, waits, or whose process died
+    Resume(ResumeVerb),
+    /// Run a run's plan again, taking over what it finished
+    Retry(RetryVerb),
+    /// Begin a new plan from a run's plan, taking over what still holds
+    Fork(ForkVerb),
+    /// Stop a run, wherever it runs
+    Cancel(CancelVerb),
+    /// Agree to a waiting step
+    Approve(StepVerb),
+    /// Refuse a waiting step, which then fails
+    Reject(StepVerb),
+    /// Decide about a step in doubt: did its effect happen?
+    Resolve(ResolveVerb),
     /// Check plan files and print every finding
     Validate(ValidateVerb),
     /// Work out how long a plan takes, in virtual time; nothing is executed

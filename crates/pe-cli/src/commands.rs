@@ -11,10 +11,13 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::{Flags, Settings, Surroundings};
 
+mod again;
 mod completions;
+mod decide;
 mod diff;
 mod graph;
 mod man;
+mod resume;
 mod run;
 mod schema;
 mod simulate;
@@ -67,6 +70,13 @@ pub(crate) fn main() -> Exit {
     let done = match cli.verb {
         Verb::Run(verb) => run::run(&verb, &mut context),
         Verb::Apply(verb) => run::apply(&verb, &mut context),
+        Verb::Resume(verb) => resume::run(&verb, &mut context),
+        Verb::Retry(verb) => again::retry(&verb, &mut context),
+        Verb::Fork(verb) => again::fork(&verb, &mut context),
+        Verb::Cancel(verb) => decide::cancel(&verb, &mut context),
+        Verb::Approve(verb) => decide::approve(&verb, &mut context),
+        Verb::Reject(verb) => decide::reject(&verb, &mut context),
+        Verb::Resolve(verb) => decide::resolve(&verb, &mut context),
         Verb::Validate(verb) => validate::run(&verb, &mut context),
         Verb::Simulate(verb) => simulate::run(&verb, &mut context),
         Verb::Graph(verb) => graph::run(&verb, &mut context),

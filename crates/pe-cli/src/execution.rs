@@ -1,19 +1,24 @@
-//! One run from here to its end: the driver on a worker, the signals, the screen.
+//! One run from here to its end: the driver on a worker, the signals, the screen, and what
+//! other terminals ask for.
 
 use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use pe_exec::{AllowRule, Approver, Control, Driver, Finished, Policy};
-use pe_model::{OrchestratorConfig, ToolSet};
-use pe_validate::ValidPlan;
+use pe_exec::{
+    AllowRule, Approver, Control, Driver, Finished, NewRun, Observer, Policy, ResumeError,
+};
+use pe_model::{Event, Journal, OrchestratorConfig, RunId, RunState, ToolSet};
+use pe_store::SqliteStore;
+use tokio::sync::watch;
 
-use crate::args::OutputKind;
+use crate::args::{ExecuteArgs, OutputKind};
 use crate::consent::{AlwaysYes, Terminal};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::progress::{Look, Presenter};
+use crate::progress::{Look, Names, Presenter};
+use crate::requests;
 use crate::settings::Settings;
 use crate::signals::Signals;
 
@@ -21,23 +26,31 @@ use crate::signals::Signals;
 pub(crate) struct Execution {
     tools: ToolSet,
     policy: Policy,
-    config: OrchestratorConfig,
+    store: Arc<SqliteStore>,
     says_yes: bool,
     console: Console,
     output: OutputKind,
 }
 
+/// What is to be executed.
+pub(crate) enum Work {
+    /// A run that begins, and its configuration.
+    Begin(Box<NewRun>, OrchestratorConfig),
+    /// A run that goes on, and its configuration from now on.
+    GoOn(RunId, OrchestratorConfig),
+}
+
 impl Execution {
-    /// Prepares runs; `says_yes`: to every question.
+    /// Prepares runs, with the consent that the command line and the settings give.
     ///
     /// # Errors
     /// A usage failure when an allow rule is none.
     pub(crate) fn new(
         tools: ToolSet,
+        store: Arc<SqliteStore>,
         settings: &Settings,
-        says_yes: bool,
+        args: &ExecuteArgs,
         console: Console,
-        output: OutputKind,
     ) -> Result<Self, Failure> {
         let mut policy = Policy::default();
         for entry in &settings.allow {
@@ -49,11 +62,10 @@ impl Execution {
                 None => rule,
             });
         }
-        if says_yes {
+        if args.yes {
             policy = policy.allow_everything();
         }
-        let config = settings.orchestrator.clone();
-        Ok(Self { tools, policy, config, says_yes, console, output })
+        Ok(Self { tools, policy, store, says_yes: args.yes, console, output: args.output() })
     }
 
     /// What progress looks like: two things are not drawn on one terminal at once.
@@ -68,48 +80,93 @@ impl Execution {
         }
     }
 
-    /// Runs a plan; `None` when the user would not even wait for the stop to be recorded.
+    /// Executes; `None` when the user would not even wait for the stop to be recorded.
     ///
     /// # Errors
     /// When the run could not be driven to an end, or stdout could not take the events.
-    pub(crate) fn run(self, plan: ValidPlan) -> anyhow::Result<Option<Finished>> {
+    pub(crate) fn run(self, work: Work) -> Result<Option<Finished>, Failure> {
         let look = self.look();
         let events = (self.output == OutputKind::Jsonl).then(Output::stdout);
-        let (presenter, mut shown) = Presenter::start(self.console.clone(), look, events)
+        let names = names(&self.store);
+        let (presenter, mut shown) = Presenter::start(self.console.clone(), look, names, events)
             .context("cannot start the thread that shows progress")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
-        let observer = Arc::clone(&presenter);
+        let (announcer, announced) = Announcer::new(Arc::clone(&presenter));
         let mut driver = Driver::new(self.tools.clone())
-            .config(self.config)
             .policy(self.policy)
-            .observer(observer);
+            .journal(Arc::clone(&self.store) as Arc<dyn Journal>)
+            .observer(Arc::new(announcer));
         if let Some(approver) = approver(self.says_yes, self.console, self.tools, &presenter) {
             driver = driver.approver(approver);
         }
+        let store = self.store;
         let ended = runtime.block_on(async {
             let signals = Signals::listen().context("cannot listen for signals")?;
-            let (handle, control) = Control::new();
-            let mut abandoned = pin!(signals.stop(handle, &presenter));
+            let (controller, control) = Control::new();
+            let asked = tokio::spawn(requests::serve(store, announced, controller.clone()));
+            let mut abandoned = pin!(signals.stop(controller, &presenter));
             // On a worker: in `block_on` every wake-up would cross threads.
-            let run = tokio::spawn(async move { driver.run(plan, control).await });
+            let run = tokio::spawn(async move {
+                match work {
+                    Work::Begin(run, config) => {
+                        driver.config(config).run(*run, control).await.map_err(ResumeError::from)
+                    }
+                    Work::GoOn(run_id, config) => {
+                        driver.resume(&run_id, Some(config), control).await
+                    }
+                }
+            });
             let finished = tokio::select! {
-                finished = run => finished.context("the run's task ended early")??,
+                finished = run => finished.context("the run's task ended early")?,
                 () = &mut abandoned => return Ok(None),
             };
+            asked.abort();
             presenter.finish();
             // A reader of stdout that reads no more must not hold the program for ever.
             tokio::select! {
                 written = &mut shown => written.context("the progress thread ended early")??,
                 () = &mut abandoned => return Ok(None),
             }
-            Ok(Some(finished))
+            Ok(Some(finished?))
         });
         // Blocking work that nobody waits for any more must not hold the program.
         runtime.shutdown_background();
         ended
+    }
+}
+
+/// What people call runs.
+fn names(store: &Arc<SqliteStore>) -> Names {
+    let store = Arc::clone(store);
+    Box::new(move |run_id| store.run(run_id).ok().map(|run| run.name))
+}
+
+/// Passes on what happens, and says once which run it is.
+struct Announcer {
+    presenter: Arc<Presenter>,
+    run: watch::Sender<Option<RunId>>,
+}
+
+impl Announcer {
+    fn new(presenter: Arc<Presenter>) -> (Self, watch::Receiver<Option<RunId>>) {
+        let (run, announced) = watch::channel(None);
+        (Self { presenter, run }, announced)
+    }
+}
+
+impl Observer for Announcer {
+    fn observe(&self, events: &[Event]) {
+        if self.run.borrow().is_none() {
+            self.run.send_replace(events.first().map(|event| event.run_id.clone()));
+        }
+        self.presenter.observe(events);
+    }
+
+    fn resumed(&self, state: &RunState) {
+        self.presenter.resumed(state);
     }
 }
 

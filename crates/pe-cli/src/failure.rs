@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pe_exec::ResumeError;
+
 use crate::exit::Exit;
 
 /// An error on its way to the terminal.
@@ -35,6 +37,21 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+/// Why a recorded run cannot be gone on with.
+impl From<ResumeError> for Failure {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Journal(error) => error.into(),
+            error @ ResumeError::Damaged { .. } => {
+                Self { exit: Exit::Failed, error: error.into(), hint: None }
+                    .hint("`pe db check` says what else is damaged")
+            }
+            // Another catalog, or an answer that came too late: nothing was done.
+            error => Self::usage(error),
+        }
     }
 }
 

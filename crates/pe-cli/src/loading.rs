@@ -8,6 +8,7 @@ use pe_tools::{CommandPolicy, HttpPolicy, ToolConfig};
 use pe_validate::{Checked, Code, Finding, Limits, Severity, ValidPlan, ValidationReport};
 
 use crate::args::{Parameter, ReadArgs};
+use crate::commands::Context;
 use crate::document::{Document, Source};
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -58,6 +59,24 @@ impl Loaded {
         let Checked { plan, written, .. } = pe_validate::check(plan, catalog, limits);
         let plan = plan.filter(|_| self.report.is_valid);
         Self { plan, written, ..self }
+    }
+
+    /// The plan, after its findings were said; else the report, and the failure that it is.
+    ///
+    /// # Errors
+    /// When the plan is invalid.
+    pub(crate) fn plan_or_verdict(
+        self,
+        context: &Context,
+    ) -> Result<ValidPlan, (ValidationReport, Failure)> {
+        let findings = self.findings(context.console.quiet);
+        if !findings.is_empty() {
+            context.console.say(&findings);
+        }
+        let verdict = self.verdict();
+        self.plan.ok_or_else(|| {
+            (self.report, Failure::invalid(format!("{verdict}; nothing was executed")))
+        })
     }
 
     /// Every finding, a line each; only the errors when `quiet`.

@@ -18,6 +18,9 @@ mod console;
 mod output;
 mod words;
 
+mod database;
+mod requests;
+
 mod document;
 mod drawn;
 mod loading;
@@ -32,5 +35,7 @@ mod table;
 mod commands;
 
 fn main() -> std::process::ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     commands::main().into()
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use pe_exec::Observer;
-use pe_model::{Event, EventKind, RunState};
+use pe_model::{Event, EventKind, RunId, RunState};
 use tokio::sync::oneshot;
 
 use crate::console::{Console, Tone};
@@ -25,6 +25,9 @@ use narration::Narrator;
 
 /// How often the live view is drawn.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// Says what people call a run.
+pub(crate) type Names = Box<dyn Fn(&RunId) -> Option<String> + Send>;
 
 /// What progress looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,7 @@ impl Presenter {
     pub(crate) fn start(
         console: Console,
         look: Look,
+        names: Names,
         output: Option<Output>,
     ) -> anyhow::Result<(Arc<Self>, Shown)> {
         let (sender, receiver) = channel();
@@ -72,7 +76,7 @@ impl Presenter {
             look,
             console,
             output,
-            narrator: Narrator::default(),
+            narrator: Narrator::new(names),
             state: None,
             began: Instant::now(),
             held: Vec::new(),

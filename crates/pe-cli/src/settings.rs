@@ -16,7 +16,7 @@ use pe_model::{Effect, OrchestratorConfig};
 use pe_validate::Limits;
 use serde_json::{Map, Value};
 
-use crate::args::{Global, ReadArgs, RunArgs, StrictnessArg};
+use crate::args::{ExecuteArgs, Global, ReadArgs, RunArgs, StrictnessArg};
 use crate::failure::Failure;
 
 mod file;
@@ -97,8 +97,14 @@ impl Flags {
 
     /// Those of a verb that runs a plan.
     pub(crate) fn running(args: &RunArgs) -> Self {
-        let mut flags = Self { allow: args.allow.clone(), ..Self::default() };
+        let mut flags = Self::executing(&args.execute);
         flags.strictness(args.strictness);
+        flags
+    }
+
+    /// Those of a verb that makes calls.
+    pub(crate) fn executing(args: &ExecuteArgs) -> Self {
+        let mut flags = Self { allow: args.allow.clone(), ..Self::default() };
         flags.parallel(args.parallel);
         flags.set("plan_timeout_ms", args.timeout.map(|timeout| timeout.ms));
         flags.set("step_timeout_ms", args.step_timeout.map(|timeout| timeout.ms));
@@ -107,6 +113,24 @@ impl Flags {
         flags.set("budget", (!budget.is_empty()).then_some(budget));
         flags.set("fail_fast", args.fail_fast.then_some(true));
         flags
+    }
+
+    /// A recorded configuration with what the flags say over it.
+    ///
+    /// # Errors
+    /// A usage failure that names the key.
+    pub(crate) fn over(
+        &self,
+        recorded: &OrchestratorConfig,
+    ) -> Result<OrchestratorConfig, Failure> {
+        let mut config = serde_json::to_value(recorded).map_err(Failure::usage)?;
+        for (name, value) in &self.orchestrator {
+            key::check(name, value).map_err(|problem| {
+                Failure::usage_message(format!("the command line: {problem}"))
+            })?;
+            config[*name] = value.clone();
+        }
+        serde_json::from_value(config).map_err(Failure::usage)
     }
 
     /// `--parallel`; asking for more than one step at a time asks for parallelism too.

@@ -1,11 +1,11 @@
 //! How a run ended, for people: a table of its steps and one line that counts.
 
-use pe_model::{PlanStep, RunReport, RunState, StepStatus, StopCause};
+use pe_model::{PlanStatus, PlanStep, RunReport, RunState, StepStatus, StopCause};
 use pe_view::glyph;
 
 use crate::console::{Console, Tone};
 use crate::table::Table;
-use crate::words::{duration, fit, one_line};
+use crate::words::{duration, fit, one_line, quoted};
 
 /// More steps than this are not all listed: those that simply completed are counted.
 const MOST_ROWS: usize = 50;
@@ -69,6 +69,35 @@ pub(crate) fn line(report: &RunReport, state: &RunState, console: &Console) -> S
             console.paint(Tone::Bad, &format!("{status}: {counted}"))
         }
     }
+}
+
+/// What a person can do about a run that did not end well, as commands.
+pub(crate) fn next_moves(state: &RunState, name: &str) -> Vec<String> {
+    let steps = || state.plan.steps.iter().zip(state.steps());
+    let resume = format!("`pe resume {name}`");
+    let mut moves: Vec<String> = steps()
+        .filter(|(_, step)| step.status == StepStatus::InDoubt)
+        .map(|(plan, _)| {
+            let id = quoted(plan.step_id.as_str()).into_owned();
+            format!(
+                "did `{}` happen? say so with `pe resolve {name} {} --done`, `--failed` or `--retry`",
+                one_line(&id),
+                one_line(&id)
+            )
+        })
+        .collect();
+    match state.status {
+        PlanStatus::Cancelled => moves.push(format!("{resume} goes on")),
+        PlanStatus::InDoubt => moves.push(format!("then {resume} goes on")),
+        PlanStatus::Waiting => moves.push(format!(
+            "{resume} goes on with the flags above, or after `pe approve {name} STEP`"
+        )),
+        PlanStatus::Failed => {
+            moves.push(format!("`pe retry {name} --failed` runs again what did not succeed"));
+        }
+        _ => {}
+    }
+    moves
 }
 
 fn status(step: &PlanStep) -> (Tone, &'static str) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use pe_model::{Event, RunId};
+use pe_model::{Event, RunId, RunState};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -181,6 +181,18 @@ impl SqliteStore {
     /// A [`StoreError`] when the database cannot be read, the run is not known or damaged.
     pub fn recorded_events(&self, run_id: &RunId) -> Result<Vec<RecordedEvent>, StoreError> {
         self.read("read events", |connection| load(connection, run_id))
+    }
+
+    /// Where a run stands: the fold of its events, checked as on a resume.
+    ///
+    /// # Errors
+    /// A [`StoreError`] when the database cannot be read, the run is not known or damaged.
+    pub fn state(&self, run_id: &RunId) -> Result<RunState, StoreError> {
+        let events = self.recorded_events(run_id)?;
+        let what = || format!("run {run_id}");
+        RunState::fold(events.iter().map(|recorded| &recorded.event))
+            .map_err(|error| self.corrupt(what(), error.to_string()))?
+            .ok_or_else(|| self.corrupt(what(), "it has no event".to_owned()))
     }
 }
 

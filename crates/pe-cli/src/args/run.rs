@@ -1,4 +1,4 @@
-//! The flags of `run` and `apply`.
+//! The flags of the verbs that execute.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 
 use crate::args::{Duration, Notation, Parameter, StrictnessArg};
 
-/// How a plan is run.
+/// How calls are made, bounded and shown, whatever run they belong to.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub(crate) struct ExecuteArgs {
     /// The directory that file tools are confined to and commands start in (default: the
-    /// current directory)
+    /// current directory; for a run that goes on or is run again, the one that it began in)
     #[arg(long, value_name = "DIR", help_heading = "Consent")]
     pub(crate) root: Option<PathBuf>,
     /// Allow every call and approve every step that asks for it
@@ -37,6 +37,26 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "Limits")]
     pub(crate) fail_fast: bool,
 
+    /// Print one JSON document (the same as --output json)
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) json: bool,
+    /// What stdout gets
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    pub(crate) output: OutputKind,
+}
+
+/// How a plan is run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// How its calls are made.
+    #[command(flatten)]
+    pub(crate) execute: ExecuteArgs,
+
+    /// Take over what this run finished where it still holds: run only what has changed since,
+    /// and what follows from it
+    #[arg(long, value_name = "RUN")]
+    pub(crate) reuse: Option<String>,
+
     /// Set context.KEY; VALUE is JSON where it parses as that, else text (repeatable)
     #[arg(short = 'p', long = "param", value_name = "KEY=VALUE", help_heading = "Reading")]
     pub(crate) parameters: Vec<Parameter>,
@@ -50,15 +70,9 @@ pub(crate) struct RunArgs {
     /// Show the plan and how long it would take; execute nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Print one JSON document (the same as --output json)
-    #[arg(long, conflicts_with = "output")]
-    pub(crate) json: bool,
-    /// What stdout gets
-    #[arg(long, value_name = "KIND", default_value = "text")]
-    pub(crate) output: OutputKind,
 }
 
-impl RunArgs {
+impl ExecuteArgs {
     /// What stdout gets.
     pub(crate) fn output(&self) -> OutputKind {
         if self.json { OutputKind::Json } else { self.output }

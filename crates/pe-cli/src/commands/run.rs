@@ -1,9 +1,11 @@
 //! `pe run` and `pe apply`: a plan file from its bytes to its answer.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use pe_exec::{Finished, simulate};
-use pe_model::{PlanStatus, RunReport, ToolSet, Usage};
+use pe_exec::{Finished, NewRun, Reuse, simulate};
+use pe_model::{JsonMap, PlanStatus, RunReport, RunState, StepId, ToolSet, Usage, nearest};
+use pe_store::SqliteStore;
 use pe_validate::ValidPlan;
 
 use super::Context;
@@ -11,9 +13,10 @@ use super::simulate::summary as simulation_summary;
 use crate::args::{ApplyVerb, OutputKind, RunArgs, RunVerb};
 use crate::consent::unanswered;
 use crate::console::Tone;
+use crate::database;
 use crate::document::{Document, Source};
 use crate::drawn::view_of;
-use crate::execution::Execution;
+use crate::execution::{Execution, Work};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::loading::{Loaded, tool_config};
@@ -51,37 +54,73 @@ fn no_model(goal: &Path) -> Failure {
 }
 
 fn file(path: &Path, args: &RunArgs, context: &mut Context) -> Result<Exit, Failure> {
-    let kind = args.output();
+    let kind = args.execute.output();
     if args.dry_run && kind == OutputKind::Jsonl {
         return Err(Failure::usage_message(
             "`--output jsonl` prints events, and a dry run has none; use `--json`",
         ));
     }
     let settings = context.settings(Flags::running(args))?;
-    let root = args.root.as_deref();
+    let root = args.execute.root.as_deref();
     let tools = pe_tools::builtin(&tool_config(&settings, root)).map_err(Failure::usage)?;
-    let execution =
-        Execution::new(tools.clone(), &settings, args.yes, context.console.clone(), kind)?;
     let document = Document::read(&Source::new(path), args.format.map(Into::into))?;
     let loaded = Loaded::check(document, &tools.catalog(), &settings.limits, &args.parameters);
-    let findings = loaded.findings(context.console.quiet);
-    if !findings.is_empty() {
-        context.console.say(&findings);
-    }
-    let verdict = loaded.verdict();
-    let Some(plan) = loaded.plan else {
-        if kind == OutputKind::Json {
-            context.output.json(&loaded.report)?;
+    let plan = match loaded.plan_or_verdict(context) {
+        Ok(plan) => plan,
+        Err((report, failure)) => {
+            if kind == OutputKind::Json {
+                context.output.json(&report)?;
+            }
+            return Err(failure);
         }
-        return Err(Failure::invalid(format!("{verdict}; nothing was executed")));
     };
     if args.dry_run {
         return dry_run(&plan, &settings, kind, context);
     }
-    match execution.run(plan)? {
-        Some(finished) => conclude(finished, kind, &tools, context),
-        None => Ok(Exit::Interrupted),
+    let store = database::open(&settings)?;
+    let reuse = args.reuse.as_deref().map(|word| reuse(&store, word, &[])).transpose()?;
+    let source = Source::new(path).name();
+    let run = NewRun { reuse, origin: origin(root, Some(&source)), ..NewRun::from(plan) };
+    let console = context.console.clone();
+    let execution =
+        Execution::new(tools.clone(), Arc::clone(&store), &settings, &args.execute, console)?;
+    let work = Work::Begin(Box::new(run), settings.orchestrator);
+    conclude(execution.run(work)?, kind, &store, &tools, context)
+}
+
+/// What is recorded about where a run comes from.
+pub(super) fn origin(root: Option<&Path>, source: Option<&str>) -> JsonMap {
+    let root = root.unwrap_or(Path::new("."));
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let mut origin = JsonMap::new();
+    origin.insert(ROOT.to_owned(), root.to_string_lossy().into());
+    origin.extend(source.map(|source| ("source".to_owned(), source.into())));
+    origin
+}
+
+/// The key of the root directory in a run's origin.
+pub(super) const ROOT: &str = "root";
+
+/// The finished work of a run, to be taken over.
+pub(super) fn reuse(
+    store: &SqliteStore,
+    word: &str,
+    run_again: &[String],
+) -> Result<Reuse, Failure> {
+    let run = database::find_run(store, word)?;
+    let from = store.state(&run.run_id)?;
+    let run_again: Vec<StepId> = run_again.iter().map(StepId::new).collect();
+    if let Some(unknown) = run_again.iter().find(|id| from.place(id).is_none()) {
+        return Err(Failure::usage_message(unknown_step(unknown.as_str(), &from, &run.name)));
     }
+    Ok(Reuse { from, run_again })
+}
+
+/// Says that a run has no such step, and which one may be meant.
+pub(super) fn unknown_step(step: &str, state: &RunState, run: &str) -> String {
+    let ids = state.plan.steps.iter().map(|step| step.step_id.as_str());
+    let near = nearest(step, ids).map(|near| format!("; did you mean `{}`?", one_line(near)));
+    format!("run {run} has no step `{}`{}", one_line(step), near.unwrap_or_default())
 }
 
 /// Shows what would be run, and how long it would take.
@@ -103,15 +142,18 @@ fn dry_run(
 }
 
 /// Says how the run ended: the table and what needs a person on stderr, the answer on stdout.
-fn conclude(
-    finished: Finished,
+pub(super) fn conclude(
+    finished: Option<Finished>,
     kind: OutputKind,
+    store: &SqliteStore,
     tools: &ToolSet,
     context: &mut Context,
 ) -> Result<Exit, Failure> {
-    let Finished { state, answer } = finished;
+    let Some(Finished { state, answer }) = finished else { return Ok(Exit::Interrupted) };
     let exit = Exit::of_run(&state);
-    let report = RunReport::new(&state, answer, "file", Usage::none());
+    let mut report = RunReport::new(&state, answer, "file", Usage::none());
+    report.run_name = store.run(&state.run_id).ok().map(|run| run.name);
+    let name = report.run_name.clone().unwrap_or_else(|| state.run_id.to_string());
     let console = &context.console;
     console.inform(&summary::table(&report, console));
     console.inform(&summary::line(&report, &state, console));
@@ -121,6 +163,9 @@ fn conclude(
     }
     for waiting in unanswered(&state, tools) {
         console.say(&format!("{} {waiting}", console.paint(Tone::Caution, "waiting:")));
+    }
+    for next in summary::next_moves(&state, &name) {
+        console.inform(&format!("{} {next}", console.paint(Tone::Strong, "next:")));
     }
     match kind {
         OutputKind::Json => context.output.json(&report)?,

@@ -2,18 +2,30 @@
 
 use std::collections::HashMap;
 
-use pe_model::{Event, EventKind, Resolution, RunState, StepError, StepId, StopCause, WaitingFor};
+use pe_model::{
+    Event, EventKind, Resolution, RunId, RunState, StepError, StepId, StopCause, WaitingFor,
+};
 
+use super::Names;
 use crate::console::Tone;
 use crate::words::{count, duration, one_line};
 
 /// Tells what happens. Remembers only how each step last failed.
-#[derive(Debug, Default)]
 pub(super) struct Narrator {
+    names: Names,
     last_errors: HashMap<StepId, StepError>,
 }
 
 impl Narrator {
+    pub(super) fn new(names: Names) -> Self {
+        Self { names, last_errors: HashMap::new() }
+    }
+
+    /// A run as people call it.
+    fn named(&self, run_id: &RunId) -> String {
+        (self.names)(run_id).unwrap_or_else(|| run_id.to_string())
+    }
+
     /// The line for an event that was just applied to `state`; none for what the next event
     /// says better.
     pub(super) fn narrate(&mut self, event: &Event, state: &RunState) -> Option<(Tone, String)> {
@@ -30,15 +42,22 @@ impl Narrator {
                 let steps = count(plan.steps.len(), "step");
                 let goal = one_line(&plan.goal);
                 let goal = if goal.is_empty() { "a plan".to_owned() } else { goal };
-                (Tone::Faint, format!("run {}: {goal} ({steps})", event.run_id))
+                (Tone::Faint, format!("run {}: {goal} ({steps})", self.named(&event.run_id)))
             }
             EventKind::RunResumed { .. } => {
                 let left =
                     state.steps().len() - state.steps().iter().filter(|s| s.is_done()).count();
-                (Tone::Faint, format!("run {} goes on: {} left", event.run_id, count(left, "step")))
+                (
+                    Tone::Faint,
+                    format!(
+                        "run {} goes on: {} left",
+                        self.named(&event.run_id),
+                        count(left, "step")
+                    ),
+                )
             }
             EventKind::StepReused { from_run, .. } => {
-                (Tone::Good, format!("{id} taken over from run {from_run}"))
+                (Tone::Good, format!("{id} taken over from run {}", self.named(from_run)))
             }
             EventKind::PlanRevised { plan, .. } => {
                 (Tone::Strong, format!("plan revised: {}", count(plan.steps.len(), "step")))

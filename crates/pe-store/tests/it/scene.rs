@@ -51,6 +51,7 @@ impl Script {
     pub(crate) fn of_plan(run_id: &str, plan: Plan) -> Self {
         let mut script = Self { run_id: RunId::new(run_id), events: Vec::new() };
         script.push(EventKind::RunStarted {
+            origin: Default::default(),
             weights: vec![1.0; plan.steps.len()],
             plan: Arc::new(plan),
             config: Arc::default(),

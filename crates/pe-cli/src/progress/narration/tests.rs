@@ -12,7 +12,7 @@ fn narrate(rest: &[Value]) -> String {
     let begin = json!({"type": "run_started", "plan": plan, "config": {}, "weights": [1, 1, 1],
         "seed": 1, "started_at": "2026-01-01T00:00:00Z"});
     let mut state = None;
-    let mut narrator = Narrator::default();
+    let mut narrator = Narrator::new(Box::new(|_| None));
     let mut lines = String::new();
     for (seq, kind) in std::iter::once(&begin).chain(rest).enumerate() {
         let mut event = json!({"format": 1, "run_id": "r", "seq": seq, "at_ms": seq * 10});
