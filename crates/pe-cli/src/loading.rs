@@ -68,14 +68,15 @@ impl Loaded {
     pub(crate) fn plan_or_verdict(
         self,
         context: &Context,
-    ) -> Result<ValidPlan, (ValidationReport, Failure)> {
+    ) -> Result<ValidPlan, Box<(ValidationReport, Failure)>> {
         let findings = self.findings(context.console.quiet);
         if !findings.is_empty() {
             context.console.say(&findings);
         }
         let verdict = self.verdict();
         self.plan.ok_or_else(|| {
-            (self.report, Failure::invalid(format!("{verdict}; nothing was executed")))
+            let failure = Failure::invalid(format!("{verdict}; nothing was executed"));
+            Box::new((self.report, failure))
         })
     }
 

@@ -112,7 +112,7 @@ fn begin(
     let limits = Limits { strictness: config.plan_validation_strictness, ..settings.limits };
     let source = document.name.clone();
     let loaded = Loaded::check(document, &tools.catalog(), &limits, parameters);
-    let plan = loaded.plan_or_verdict(context).map_err(|(_, failure)| failure)?;
+    let plan = loaded.plan_or_verdict(context).map_err(|invalid| invalid.1)?;
     check_from(&reuse.run_again, &plan)?;
     let origin = origin(Some(Path::new(&root)), Some(&source));
     let run = NewRun { reuse: Some(reuse), origin, ..NewRun::from(plan) };

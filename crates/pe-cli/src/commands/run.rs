@@ -67,7 +67,8 @@ fn file(path: &Path, args: &RunArgs, context: &mut Context) -> Result<Exit, Fail
     let loaded = Loaded::check(document, &tools.catalog(), &settings.limits, &args.parameters);
     let plan = match loaded.plan_or_verdict(context) {
         Ok(plan) => plan,
-        Err((report, failure)) => {
+        Err(invalid) => {
+            let (report, failure) = *invalid;
             if kind == OutputKind::Json {
                 context.output.json(&report)?;
             }
