@@ -1,45 +1,12 @@
 //! Signals, sent for real, each once the run has been seen to be under way.
 
-use std::io::{BufRead as _, BufReader, Lines};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::running::Running;
 use crate::world::{World, echo, plan, sleep};
-
-/// A `pe` that was told to run and has said that `step` started.
-struct Running {
-    child: Child,
-    stderr: Lines<BufReader<ChildStderr>>,
-}
-
-impl Running {
-    fn start(world: &World, words: &[&str], step: &str) -> Self {
-        let mut child = world.command(words).stdout(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut running = Self { child, stderr };
-        running.until(&format!("{step} started"));
-        running
-    }
-
-    /// Reads stderr up to a line that contains `text`.
-    #[track_caller]
-    fn until(&mut self, text: &str) {
-        let found = self.stderr.by_ref().map(|line| line.unwrap()).find(|line| line.contains(text));
-        assert!(found.is_some(), "{text:?} was never said");
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    fn end(self) -> (Option<i32>, String) {
-        let output = self.child.wait_with_output().unwrap();
-        (output.status.code(), String::from_utf8(output.stdout).unwrap())
-    }
-}
 
 fn long() -> World {
     World::with_plan(&plan(json!([sleep("long", 60_000), echo("next", "{{ results.long }}")])))
