@@ -6,12 +6,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 mod going_on;
+mod looking;
+mod moment;
 mod run;
 mod value;
 
 pub(crate) use going_on::{
     CancelVerb, ForkVerb, ResolveVerb, ResumeVerb, RetryVerb, Ruling, StepVerb,
 };
+pub(crate) use looking::{LsVerb, StatusArg};
+pub(crate) use moment::Moment;
 pub(crate) use run::{ExecuteArgs, OutputKind, RunArgs};
 pub(crate) use value::{Duration, Notation, Parameter, StrictnessArg};
 
@@ -87,6 +91,8 @@ pub(crate) enum Verb {
     Reject(StepVerb),
     /// Decide about a step in doubt: did its effect happen?
     Resolve(ResolveVerb),
+    /// List the recorded runs, newest first
+    Ls(LsVerb),
     /// Check plan files and print every finding
     Validate(ValidateVerb),
     /// Work out how long a plan takes, in virtual time; nothing is executed

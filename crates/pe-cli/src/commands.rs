@@ -16,6 +16,7 @@ mod completions;
 mod decide;
 mod diff;
 mod graph;
+mod ls;
 mod man;
 mod resume;
 mod run;
@@ -77,6 +78,7 @@ pub(crate) fn main() -> Exit {
         Verb::Approve(verb) => decide::approve(&verb, &mut context),
         Verb::Reject(verb) => decide::reject(&verb, &mut context),
         Verb::Resolve(verb) => decide::resolve(&verb, &mut context),
+        Verb::Ls(verb) => ls::run(&verb, &mut context),
         Verb::Validate(verb) => validate::run(&verb, &mut context),
         Verb::Simulate(verb) => simulate::run(&verb, &mut context),
         Verb::Graph(verb) => graph::run(&verb, &mut context),

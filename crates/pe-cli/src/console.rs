@@ -67,6 +67,13 @@ impl Console {
         }
     }
 
+    /// The same for what goes to stdout: no colours, and no bound on the width of a pipe, where
+    /// one line a row is what the next program wants.
+    pub(crate) fn for_stdout(&self) -> Self {
+        let width = if self.stdout_is_terminal { self.width } else { usize::MAX };
+        Self { color: false, width, ..self.clone() }
+    }
+
     /// Says something that must be heard. A stderr that is closed is nobody's error.
     pub(crate) fn say(&self, text: &str) {
         let mut stderr = io::stderr().lock();

@@ -19,7 +19,9 @@ mod output;
 mod words;
 
 mod database;
+mod recorded;
 mod requests;
+mod when;
 
 mod document;
 mod drawn;

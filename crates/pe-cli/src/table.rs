@@ -2,11 +2,14 @@
 
 use console::{measure_text_width, pad_str};
 
+use crate::words::fit;
+
 /// Rows of cells under a header.
 #[derive(Debug)]
 pub(crate) struct Table<const N: usize> {
     header: [&'static str; N],
     rows: Vec<[String; N]>,
+    cuts: bool,
 }
 
 /// Between two columns.
@@ -21,7 +24,13 @@ const LEAST: usize = 6;
 impl<const N: usize> Table<N> {
     /// An empty table.
     pub(crate) fn new(header: [&'static str; N]) -> Self {
-        Self { header, rows: Vec::new() }
+        Self { header, rows: Vec::new(), cuts: false }
+    }
+
+    /// The last column is cut where it would have to wrap: one line a row.
+    pub(crate) fn cut(mut self) -> Self {
+        self.cuts = true;
+        self
     }
 
     /// Adds a row; cells may be coloured and hold no line ends.
@@ -42,7 +51,11 @@ impl<const N: usize> Table<N> {
         let mut text = String::new();
         let header = self.header.map(str::to_owned);
         for row in std::iter::once(&header).chain(&self.rows) {
-            let mut folded = fold(&row[N - 1], last).into_iter();
+            let lines = match self.cuts {
+                true => vec![fit(&row[N - 1], last).into_owned()],
+                false => fold(&row[N - 1], last),
+            };
+            let mut folded = lines.into_iter();
             let mut line = String::new();
             for (cell, &width) in row[..N - 1].iter().zip(&widths) {
                 line += &pad_str(cell, width, console::Alignment::Left, Some("…"));
@@ -130,6 +143,13 @@ mod tests {
             table.render(22),
             "ID    NOTE\nabc   one two three\n      four five\n漢字  漢字漢字漢字漢字\n      漢字漢字\n\n"
         );
+    }
+
+    #[test]
+    fn a_column_that_is_cut_takes_one_line() {
+        let mut table = Table::new(["ID", "NOTE"]).cut();
+        table.row(["a".to_owned(), "漢字漢字漢字漢字漢字".to_owned()]);
+        assert_eq!(table.render(20), "ID  NOTE\na   漢字漢字漢字漢…\n");
     }
 
     #[test]

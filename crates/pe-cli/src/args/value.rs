@@ -45,7 +45,7 @@ impl From<StrictnessArg> for Strictness {
     }
 }
 
-/// A duration in milliseconds, written as `500ms`, `30s`, `5m`, `2h` or `0`.
+/// A duration in milliseconds, written as `500ms`, `30s`, `5m`, `2h`, `7d` or `0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Duration {
     /// Milliseconds.
@@ -66,6 +66,7 @@ impl FromStr for Duration {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
+            "d" => 86_400_000,
             "" if number == 0 => 1,
             "" => return Err(format!("{number} of what? write `{number}s` or `{number}ms`")),
             _ => return Err(wrong()),
@@ -109,9 +110,14 @@ mod tests {
 
     #[test]
     fn durations_need_a_unit() {
-        for (text, ms) in
-            [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("0", 0)]
-        {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("2h", 7_200_000),
+            ("7d", 604_800_000),
+            ("0", 0),
+        ] {
             assert_eq!(text.parse(), Ok(Duration { ms }), "{text}");
         }
         for text in

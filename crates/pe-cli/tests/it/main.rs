@@ -8,6 +8,7 @@ mod consent;
 mod discover;
 mod docs;
 mod going_on;
+mod history;
 mod look;
 mod run;
 mod running;
