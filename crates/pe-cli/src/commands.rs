@@ -21,6 +21,7 @@ mod man;
 mod resume;
 mod run;
 mod schema;
+mod show;
 mod simulate;
 mod tools;
 mod validate;
@@ -79,6 +80,7 @@ pub(crate) fn main() -> Exit {
         Verb::Reject(verb) => decide::reject(&verb, &mut context),
         Verb::Resolve(verb) => decide::resolve(&verb, &mut context),
         Verb::Ls(verb) => ls::run(&verb, &mut context),
+        Verb::Show(verb) => show::run(&verb, &mut context),
         Verb::Validate(verb) => validate::run(&verb, &mut context),
         Verb::Simulate(verb) => simulate::run(&verb, &mut context),
         Verb::Graph(verb) => graph::run(&verb, &mut context),

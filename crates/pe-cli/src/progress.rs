@@ -21,7 +21,7 @@ mod live;
 mod narration;
 
 use live::Live;
-use narration::Narrator;
+pub(crate) use narration::Narrator;
 
 /// How often the live view is drawn.
 const FRAME: Duration = Duration::from_millis(100);

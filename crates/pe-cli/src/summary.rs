@@ -14,6 +14,11 @@ const LONGEST_NOTE: usize = 400;
 
 /// The steps: id, status, attempts, milliseconds, and a note.
 pub(crate) fn table(report: &RunReport, console: &Console) -> String {
+    table_of(report, false, console)
+}
+
+/// The same for a run that perhaps somebody still runs.
+pub(crate) fn table_of(report: &RunReport, is_live: bool, console: &Console) -> String {
     let mut table = Table::new(["STEP", "STATUS", "TRIES", "MS", "NOTE"]);
     let lists_all = report.steps.len() <= MOST_ROWS;
     let mut left_out = 0;
@@ -22,7 +27,7 @@ pub(crate) fn table(report: &RunReport, console: &Console) -> String {
             left_out += 1;
             continue;
         }
-        let (tone, status) = status(step);
+        let (tone, status) = status(step, is_live);
         table.row([
             one_line(step.step_id.as_str()),
             console.paint(tone, &format!("{} {status}", glyph(step.status))),
@@ -38,8 +43,8 @@ pub(crate) fn table(report: &RunReport, console: &Console) -> String {
     text
 }
 
-/// `3 completed, 1 recovered, 0 failed in 1.2 s`; whatever is not a success says so first.
-pub(crate) fn line(report: &RunReport, state: &RunState, console: &Console) -> String {
+/// `3 completed, 1 recovered, 0 failed in 1.2 s`.
+pub(crate) fn counted(report: &RunReport, state: &RunState) -> String {
     let with = |status| state.steps().iter().filter(|step| step.status == status).count();
     let mut parts = vec![
         format!("{} completed", report.steps_completed),
@@ -50,11 +55,16 @@ pub(crate) fn line(report: &RunReport, state: &RunState, console: &Console) -> S
         (report.steps_skipped, "skipped"),
         (with(StepStatus::Waiting), "waiting"),
         (with(StepStatus::InDoubt), "in doubt"),
-        (with(StepStatus::Pending), "unfinished"),
+        (with(StepStatus::Pending) + with(StepStatus::Running), "unfinished"),
     ];
     parts
         .extend(rest.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")));
-    let counted = format!("{} in {}", parts.join(", "), duration(report.execution_time_ms));
+    format!("{} in {}", parts.join(", "), duration(report.execution_time_ms))
+}
+
+/// The same; whatever is not a success says so first.
+pub(crate) fn line(report: &RunReport, state: &RunState, console: &Console) -> String {
+    let counted = counted(report, state);
     let stopped = state.stopping.map(|cause| match cause {
         StopCause::Interrupted => "interrupted",
         StopCause::Timeout => "out of time",
@@ -100,7 +110,8 @@ pub(crate) fn next_moves(state: &RunState, name: &str) -> Vec<String> {
     moves
 }
 
-fn status(step: &PlanStep) -> (Tone, &'static str) {
+/// How a step stands; one that runs while nobody runs it is unfinished.
+pub(crate) fn status(step: &PlanStep, is_live: bool) -> (Tone, &'static str) {
     match step.status {
         StepStatus::Completed => (Tone::Good, "completed"),
         StepStatus::Failed if step.recovered_by.is_some() => (Tone::Caution, "recovered"),
@@ -108,6 +119,8 @@ fn status(step: &PlanStep) -> (Tone, &'static str) {
         StepStatus::Skipped => (Tone::Faint, "skipped"),
         StepStatus::Waiting => (Tone::Caution, "waiting"),
         StepStatus::InDoubt => (Tone::Bad, "in doubt"),
+        StepStatus::Running if is_live => (Tone::Good, "running"),
+        StepStatus::Pending | StepStatus::Ready if is_live => (Tone::Faint, "pending"),
         StepStatus::Pending | StepStatus::Ready | StepStatus::Running => {
             (Tone::Faint, "unfinished")
         }

@@ -28,6 +28,17 @@ pub(crate) fn ago(moment: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// `2026-01-31 12:00:00 UTC (3 min ago)`.
+pub(crate) fn stamp(moment: Timestamp, now: Timestamp) -> String {
+    let ago = ago(moment, now);
+    let shown = moment.strftime("%Y-%m-%d %H:%M:%S UTC");
+    if ago.ends_with("ago") || ago.ends_with("now") {
+        format!("{shown} ({ago})")
+    } else {
+        shown.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +59,7 @@ mod tests {
         ] {
             assert_eq!(ago(at(moment), now), text, "{moment}");
         }
+        assert_eq!(stamp(at("2026-02-28T23:00:00Z"), now), "2026-02-28 23:00:00 UTC (1 h ago)");
+        assert_eq!(stamp(at("2020-01-01T01:02:03Z"), now), "2020-01-01 01:02:03 UTC");
     }
 }

@@ -36,6 +36,28 @@ pub(crate) struct LsVerb {
     pub(crate) json: bool,
 }
 
+/// `pe show`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what"))]
+pub(crate) struct ShowVerb {
+    /// The run: its name, its id or a unique prefix of either, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Everything about this step: its definition, every attempt, what went in and came out
+    #[arg(long, value_name = "STEP", group = "what")]
+    pub(crate) step: Option<String>,
+    /// Only the steps that failed, are in doubt or wait, with their errors
+    #[arg(long, group = "what")]
+    pub(crate) failed: bool,
+    /// Every event, a line each
+    #[arg(long, group = "what")]
+    pub(crate) events: bool,
+    /// Print one JSON document: what `pe run --json` prints; of one step an object, of failures
+    /// and events a list
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How runs stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StatusArg {

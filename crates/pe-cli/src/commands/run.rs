@@ -142,6 +142,11 @@ fn dry_run(
     Ok(Exit::Success)
 }
 
+/// The JSON of a run.
+pub(super) fn report(state: &RunState, answer: String, name: Option<String>) -> RunReport {
+    RunReport { run_name: name, ..RunReport::new(state, answer, "file", Usage::none()) }
+}
+
 /// Says how the run ended: the table and what needs a person on stderr, the answer on stdout.
 pub(super) fn conclude(
     finished: Option<Finished>,
@@ -152,8 +157,8 @@ pub(super) fn conclude(
 ) -> Result<Exit, Failure> {
     let Some(Finished { state, answer }) = finished else { return Ok(Exit::Interrupted) };
     let exit = Exit::of_run(&state);
-    let mut report = RunReport::new(&state, answer, "file", Usage::none());
-    report.run_name = store.run(&state.run_id).ok().map(|run| run.name);
+    let name = store.run(&state.run_id).ok().map(|run| run.name);
+    let report = report(&state, answer, name);
     let name = report.run_name.clone().unwrap_or_else(|| state.run_id.to_string());
     let console = &context.console;
     console.inform(&summary::table(&report, console));

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use pe_model::{
-    Event, EventKind, Resolution, RunId, RunState, StepError, StepId, StopCause, WaitingFor,
+    AttemptKey, Event, EventKind, PlanStatus, Resolution, RunId, RunState, StepError, StepId,
+    StopCause, WaitingFor,
 };
 
 use super::Names;
@@ -11,19 +12,49 @@ use crate::console::Tone;
 use crate::words::{count, duration, one_line};
 
 /// Tells what happens. Remembers only how each step last failed.
-pub(super) struct Narrator {
+pub(crate) struct Narrator {
     names: Names,
     last_errors: HashMap<StepId, StepError>,
 }
 
 impl Narrator {
-    pub(super) fn new(names: Names) -> Self {
+    pub(crate) fn new(names: Names) -> Self {
         Self { names, last_errors: HashMap::new() }
     }
 
     /// A run as people call it.
     fn named(&self, run_id: &RunId) -> String {
         (self.names)(run_id).unwrap_or_else(|| run_id.to_string())
+    }
+
+    /// The line for an event that was just applied to `state`, for whoever wants every event.
+    pub(crate) fn tell(&mut self, event: &Event, state: &RunState) -> String {
+        if let Some((_, line)) = self.narrate(event, state) {
+            return line;
+        }
+        let attempt = |key: &AttemptKey| {
+            let id = one_line(key.step_id.as_str());
+            let is_loop = state.step(&key.step_id).is_some_and(|step| step.loop_count.is_some());
+            let iteration = if is_loop { format!("[{}]", key.iteration) } else { String::new() };
+            format!("{id}{iteration}: attempt {}", key.attempt)
+        };
+        match &event.kind {
+            EventKind::AttemptSucceeded { key, duration_ms, .. } => {
+                format!("{} succeeded in {}", attempt(key), duration(*duration_ms))
+            }
+            EventKind::AttemptFailed { key, error, duration_ms, .. } => {
+                let took = duration(*duration_ms);
+                format!("{} failed after {took}: {}", attempt(key), said(error))
+            }
+            EventKind::RunFinished { status } if *status == PlanStatus::Completed => {
+                "the run completed".to_owned()
+            }
+            EventKind::RunFinished { status } => {
+                format!("the run ended: {}", status.as_str().replace('_', " "))
+            }
+            // Invariant: narrate has words for everything else.
+            _ => "something happened".to_owned(),
+        }
     }
 
     /// The line for an event that was just applied to `state`; none for what the next event

@@ -10,6 +10,7 @@ mod docs;
 mod going_on;
 mod history;
 mod look;
+mod looking;
 mod run;
 mod running;
 mod signal;
