@@ -14,7 +14,7 @@ mod value;
 pub(crate) use going_on::{
     CancelVerb, ForkVerb, ResolveVerb, ResumeVerb, RetryVerb, Ruling, StepVerb,
 };
-pub(crate) use looking::{LsVerb, ShowVerb, StatusArg};
+pub(crate) use looking::{LsVerb, ShowVerb, StatusArg, WatchVerb};
 pub(crate) use moment::Moment;
 pub(crate) use run::{ExecuteArgs, OutputKind, RunArgs};
 pub(crate) use value::{Duration, Notation, Parameter, StrictnessArg};
@@ -95,6 +95,8 @@ pub(crate) enum Verb {
     Ls(LsVerb),
     /// Show a recorded run: its steps, its errors, its answer
     Show(ShowVerb),
+    /// Look on while another process runs a run
+    Watch(WatchVerb),
     /// Check plan files and print every finding
     Validate(ValidateVerb),
     /// Work out how long a plan takes, in virtual time; nothing is executed

@@ -25,6 +25,7 @@ mod show;
 mod simulate;
 mod tools;
 mod validate;
+mod watch;
 
 /// What every verb has at hand.
 pub(crate) struct Context {
@@ -81,6 +82,7 @@ pub(crate) fn main() -> Exit {
         Verb::Resolve(verb) => decide::resolve(&verb, &mut context),
         Verb::Ls(verb) => ls::run(&verb, &mut context),
         Verb::Show(verb) => show::run(&verb, &mut context),
+        Verb::Watch(verb) => watch::run(&verb, &mut context),
         Verb::Validate(verb) => validate::run(&verb, &mut context),
         Verb::Simulate(verb) => simulate::run(&verb, &mut context),
         Verb::Graph(verb) => graph::run(&verb, &mut context),

@@ -68,24 +68,12 @@ impl Execution {
         Ok(Self { tools, policy, store, says_yes: args.yes, console, output: args.output() })
     }
 
-    /// What progress looks like: two things are not drawn on one terminal at once.
-    fn look(&self) -> Look {
-        let console = &self.console;
-        let mixes = self.output == OutputKind::Jsonl && console.stdout_is_terminal;
-        match console {
-            Console { quiet: true, .. } => Look::None,
-            _ if mixes => Look::None,
-            Console { is_live: true, .. } => Look::Live,
-            _ => Look::Lines,
-        }
-    }
-
     /// Executes; `None` when the user would not even wait for the stop to be recorded.
     ///
     /// # Errors
     /// When the run could not be driven to an end, or stdout could not take the events.
     pub(crate) fn run(self, work: Work) -> Result<Option<Finished>, Failure> {
-        let look = self.look();
+        let look = Look::fitting(&self.console, self.output);
         let events = (self.output == OutputKind::Jsonl).then(Output::stdout);
         let names = names(&self.store);
         let (presenter, mut shown) = Presenter::start(self.console.clone(), look, names, events)
@@ -139,7 +127,7 @@ impl Execution {
 }
 
 /// What people call runs.
-fn names(store: &Arc<SqliteStore>) -> Names {
+pub(crate) fn names(store: &Arc<SqliteStore>) -> Names {
     let store = Arc::clone(store);
     Box::new(move |run_id| store.run(run_id).ok().map(|run| run.name))
 }

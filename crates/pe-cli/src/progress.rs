@@ -10,12 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use pe_exec::Observer;
 use pe_model::{Event, EventKind, RunId, RunState};
 use tokio::sync::oneshot;
 
+use crate::args::OutputKind;
 use crate::console::{Console, Tone};
 use crate::output::Output;
+use crate::when::{between, now};
 
 mod live;
 mod narration;
@@ -38,6 +41,19 @@ pub(crate) enum Look {
     Lines,
     /// Running steps, drawn over and over; lines only for what goes wrong.
     Live,
+}
+
+impl Look {
+    /// What suits the streams: two things are not drawn on one terminal at once.
+    pub(crate) fn fitting(console: &Console, output: OutputKind) -> Self {
+        let mixes = output == OutputKind::Jsonl && console.stdout_is_terminal;
+        match console {
+            Console { quiet: true, .. } => Self::None,
+            _ if mixes => Self::None,
+            Console { is_live: true, .. } => Self::Live,
+            _ => Self::Lines,
+        }
+    }
 }
 
 /// Hands things over to the thread that shows them.
@@ -151,6 +167,12 @@ impl Drop for Pause {
     }
 }
 
+/// A moment of the wall clock, which may be long ago where another process runs the run.
+fn instant(moment: Timestamp) -> Instant {
+    let ago = Duration::from_millis(between(moment, now()));
+    Instant::now().checked_sub(ago).unwrap_or_else(Instant::now)
+}
+
 /// The thread's side.
 struct Screen {
     console: Console,
@@ -211,17 +233,16 @@ impl Screen {
             if self.look == Look::None {
                 continue;
             }
+            if let EventKind::RunStarted { started_at: at, .. }
+            | EventKind::RunResumed { resumed_at: at, .. } = &event.kind
+            {
+                self.began = instant(*at);
+            }
             match &mut self.state {
-                None => {
-                    self.began = Instant::now();
-                    self.state = RunState::begin(event).ok();
-                }
+                None => self.state = RunState::begin(event).ok(),
                 Some(state) => {
                     let applied = state.apply(event);
                     debug_assert!(applied.is_ok(), "{applied:?}");
-                    if matches!(event.kind, EventKind::RunResumed { .. }) {
-                        self.began = Instant::now();
-                    }
                 }
             }
             if let Some(state) = &self.state

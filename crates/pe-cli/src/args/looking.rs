@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use pe_model::PlanStatus;
 
-use crate::args::Moment;
+use crate::args::{Moment, OutputKind};
 
 /// `pe ls`.
 #[derive(Debug, Args)]
@@ -56,6 +56,20 @@ pub(crate) struct ShowVerb {
     /// and events a list
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `pe watch`.
+#[derive(Debug, Args)]
+pub(crate) struct WatchVerb {
+    /// The run: its name, its id or a unique prefix of either, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Print one JSON document at the end (the same as --output json)
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) json: bool,
+    /// What stdout gets
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    pub(crate) output: OutputKind,
 }
 
 /// How runs stand.

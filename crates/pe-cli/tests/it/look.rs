@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use crate::world::{World, echo, fail, plan, sleep, touch};
 
 /// A `pe` whose stdin and stderr are a terminal of 80 columns.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     screen: File,
     seen: String,
 }
 
 impl Terminal {
-    fn run(world: &World, words: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn run(world: &World, words: &[&str], variables: &[(&str, &str)]) -> Self {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&controller).unwrap();
         unlockpt(&controller).unwrap();
@@ -57,7 +57,7 @@ impl Terminal {
 
     /// Reads the screen until it has shown `text`.
     #[track_caller]
-    fn until(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn until(&mut self, text: &str) -> &mut Self {
         while !self.seen.contains(text) {
             assert!(self.read(), "{text:?} was never shown: {}", self.seen);
         }
@@ -70,7 +70,7 @@ impl Terminal {
     }
 
     /// Everything that was shown, the exit code and stdout.
-    fn end(mut self) -> (String, Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (String, Option<i32>, String) {
         while self.read() {}
         let output = self.child.wait_with_output().unwrap();
         (self.seen, output.status.code(), String::from_utf8(output.stdout).unwrap())

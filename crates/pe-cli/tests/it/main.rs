@@ -15,4 +15,5 @@ mod run;
 mod running;
 mod signal;
 mod stdio;
+mod watching;
 mod world;

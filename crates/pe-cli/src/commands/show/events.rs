@@ -1,11 +1,11 @@
 //! `pe show --events`: what happened, event by event.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use pe_model::{Event, RunState};
 
 use super::{Context, Failure, Shown};
+use crate::execution::names;
 use crate::progress::Narrator;
 
 /// Prints every event: a line each, or one list of what `--output jsonl` prints.
@@ -14,9 +14,7 @@ pub(super) fn show(shown: &Shown, json: bool, context: &mut Context) -> Result<(
         let events: Vec<&Event> = shown.events.iter().map(|recorded| &recorded.event).collect();
         return Ok(context.output.json(&events)?);
     }
-    let store = Arc::clone(&shown.store);
-    let mut narrator =
-        Narrator::new(Box::new(move |run_id| store.run(run_id).ok().map(|run| run.name)));
+    let mut narrator = Narrator::new(names(&shown.store));
     let mut text = String::new();
     let mut state: Option<RunState> = None;
     for recorded in &shown.events {
