@@ -8,6 +8,7 @@ use clap_complete::Shell;
 mod going_on;
 mod looking;
 mod moment;
+mod plans;
 mod run;
 mod value;
 
@@ -16,6 +17,7 @@ pub(crate) use going_on::{
 };
 pub(crate) use looking::{LsVerb, ShowVerb, StatusArg, WatchVerb};
 pub(crate) use moment::Moment;
+pub(crate) use plans::{RollbackVerb, VersionsVerb};
 pub(crate) use run::{ExecuteArgs, OutputKind, RunArgs};
 pub(crate) use value::{Duration, Notation, Parameter, StrictnessArg};
 
@@ -97,13 +99,17 @@ pub(crate) enum Verb {
     Show(ShowVerb),
     /// Look on while another process runs a run
     Watch(WatchVerb),
+    /// List the versions of a plan, or print one
+    Versions(VersionsVerb),
+    /// Make an old version of a plan the newest one
+    Rollback(RollbackVerb),
     /// Check plan files and print every finding
     Validate(ValidateVerb),
     /// Work out how long a plan takes, in virtual time; nothing is executed
     Simulate(SimulateVerb),
-    /// Draw a plan, or the JSON of a run
+    /// Draw a plan or a run
     Graph(GraphVerb),
-    /// Show what changed between two plans, and which is better
+    /// Show what changed between two plans or runs, and which is better
     Diff(DiffVerb),
     /// List the tools that steps can call
     Tools(ToolsVerb),
@@ -189,8 +195,8 @@ pub(crate) struct SimulateVerb {
 /// `pe graph`.
 #[derive(Debug, Args)]
 pub(crate) struct GraphVerb {
-    /// A plan file, the JSON that `pe run --json` printed, or - for stdin
-    #[arg(value_name = "FILE|RUN.json|-")]
+    /// A plan file, the JSON that `pe run --json` printed, a recorded run, or - for stdin
+    #[arg(value_name = "FILE|RUN|-")]
     pub(crate) file: PathBuf,
     /// How to draw it
     #[arg(long, value_name = "FORM", default_value = "text")]
@@ -211,10 +217,10 @@ pub(crate) enum Drawing {
 /// `pe diff`.
 #[derive(Debug, Args)]
 pub(crate) struct DiffVerb {
-    /// The first plan, the JSON of a run, or - for stdin
+    /// The first plan, the JSON of a run, a recorded run, or - for stdin
     #[arg(value_name = "A")]
     pub(crate) first: PathBuf,
-    /// The second plan, the JSON of a run, or - for stdin
+    /// The second plan, the JSON of a run, a recorded run, or - for stdin
     #[arg(value_name = "B")]
     pub(crate) second: PathBuf,
     /// Print one JSON document

@@ -25,6 +25,7 @@ mod show;
 mod simulate;
 mod tools;
 mod validate;
+mod versions;
 mod watch;
 
 /// What every verb has at hand.
@@ -83,6 +84,8 @@ pub(crate) fn main() -> Exit {
         Verb::Ls(verb) => ls::run(&verb, &mut context),
         Verb::Show(verb) => show::run(&verb, &mut context),
         Verb::Watch(verb) => watch::run(&verb, &mut context),
+        Verb::Versions(verb) => versions::run(&verb, &mut context),
+        Verb::Rollback(verb) => versions::rollback(&verb, &mut context),
         Verb::Validate(verb) => validate::run(&verb, &mut context),
         Verb::Simulate(verb) => simulate::run(&verb, &mut context),
         Verb::Graph(verb) => graph::run(&verb, &mut context),

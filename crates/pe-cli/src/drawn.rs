@@ -1,13 +1,22 @@
 //! A plan to be looked at: read leniently, with every edge that its validation can find.
 //!
-//! The JSON of a run is a plan too: the executed one.
+//! The JSON of a run is a plan too, and so is a recorded run: the executed one.
+
+use std::cell::OnceCell;
+use std::path::Path;
+use std::sync::Arc;
 
 use pe_model::{Catalog, Plan, PlanFile, RunReport, Strictness, read_value};
+use pe_store::{FindError, SqliteStore};
 use pe_validate::{Limits, ValidPlan, check};
 use pe_view::{EdgeKind, PlanView, ViewEdge, executed};
 
-use crate::document::Document;
+use crate::commands::Context;
+use crate::database;
+use crate::document::{Document, Source};
 use crate::failure::Failure;
+use crate::settings::Flags;
+use crate::words::one_line;
 
 /// A plan and its edges.
 #[derive(Debug)]
@@ -18,7 +27,61 @@ pub(crate) struct Drawn {
     edges: Option<Vec<ViewEdge>>,
 }
 
+/// The database of runs, opened when the first one is named.
+pub(crate) struct Runs<'a> {
+    context: &'a Context,
+    store: OnceCell<Option<Arc<SqliteStore>>>,
+}
+
+impl<'a> Runs<'a> {
+    /// Nothing is opened yet.
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self { context, store: OnceCell::new() }
+    }
+
+    fn store(&self) -> Result<Option<&SqliteStore>, Failure> {
+        if self.store.get().is_none() {
+            let settings = self.context.settings(Flags::default())?;
+            // Nobody else could have set it.
+            let _ = self.store.set(database::open_if_there(&settings)?);
+        }
+        Ok(self.store.get().and_then(|store| store.as_deref()))
+    }
+
+    fn drawn(&self, text: &str) -> Result<Drawn, Failure> {
+        let neither = |more: String| {
+            let text = one_line(text);
+            Failure::usage_message(format!("there is no file `{text}`, and no run either{more}"))
+                .hint("check the path, or see `pe ls`; `-` reads stdin")
+        };
+        let Some(store) = self.store()? else {
+            return Err(neither(": nothing has been run yet".to_owned()));
+        };
+        let run = store.find_run(text).map_err(|error| match error {
+            FindError::NotFound { nearest: Some(near), .. } => {
+                neither(format!("; did you mean run `{near}`?"))
+            }
+            FindError::NotFound { .. } => neither(String::new()),
+            FindError::Store(error) => error.into(),
+            other => Failure::usage(other),
+        })?;
+        Ok(Drawn::of(run.name, store.state(&run.run_id)?.executed_plan()))
+    }
+}
+
 impl Drawn {
+    /// Reads what a word of the command line names: a file, stdin, or a recorded run. What
+    /// exists as a file is one.
+    ///
+    /// # Errors
+    /// When it is none of them.
+    pub(crate) fn named(word: &Path, runs: &Runs<'_>) -> Result<Self, Failure> {
+        match word.to_str().filter(|_| !Source::is_named_by(word)) {
+            Some(text) => runs.drawn(text),
+            None => Self::read(Document::read(&Source::new(word), None)?),
+        }
+    }
+
     /// Reads a plan or the JSON of a run.
     ///
     /// # Errors
@@ -44,9 +107,13 @@ impl Drawn {
             let file = PlanFile::from_value(value);
             file.map_err(|error| cannot("a plan", error.to_string()))?.plan
         };
+        Ok(Self::of(name, plan))
+    }
+
+    fn of(name: String, plan: Plan) -> Self {
         let limits = Limits { strictness: Strictness::Lenient, ..Limits::default() };
         let edges = check(plan.clone(), &Catalog::default(), &limits).plan.map(|plan| edges(&plan));
-        Ok(Self { name, plan, edges })
+        Self { name, plan, edges }
     }
 
     /// What the views are made of.

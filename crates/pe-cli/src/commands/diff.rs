@@ -4,8 +4,8 @@ use pe_view::{diff_text, diff_views};
 
 use super::Context;
 use crate::args::DiffVerb;
-use crate::document::{Document, Source};
-use crate::drawn::Drawn;
+use crate::document::Source;
+use crate::drawn::{Drawn, Runs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -14,8 +14,8 @@ pub(super) fn run(verb: &DiffVerb, context: &mut Context) -> Result<Exit, Failur
     if sources.iter().all(|source| *source == Source::Stdin) {
         return Err(Failure::usage_message("cannot read stdin twice: `-` is given twice"));
     }
-    let [first, second] = sources.map(|source| Drawn::read(Document::read(&source, None)?));
-    let (first, second) = (first?, second?);
+    let runs = Runs::new(context);
+    let (first, second) = (Drawn::named(&verb.first, &runs)?, Drawn::named(&verb.second, &runs)?);
     let diff = diff_views(&first.view(), &second.view());
     if verb.json {
         context.output.json(&diff)?;

@@ -1,16 +1,15 @@
-//! `pe graph`: a plan, or the JSON of a run, as text, Mermaid or DOT.
+//! `pe graph`: a plan, the JSON of a run or a recorded run, as text, Mermaid or DOT.
 //!
 //! Whatever can be read is drawn, however invalid: a drawing shows a cycle better than words.
 
 use super::Context;
 use crate::args::{Drawing, GraphVerb};
-use crate::document::{Document, Source};
-use crate::drawn::Drawn;
+use crate::drawn::{Drawn, Runs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub(super) fn run(verb: &GraphVerb, context: &mut Context) -> Result<Exit, Failure> {
-    let drawn = Drawn::read(Document::read(&Source::new(&verb.file), None)?)?;
+    let drawn = Drawn::named(&verb.file, &Runs::new(context))?;
     let view = drawn.view();
     let drawing = match verb.format {
         Drawing::Text => pe_view::text(&view),

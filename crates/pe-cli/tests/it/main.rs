@@ -15,5 +15,6 @@ mod run;
 mod running;
 mod signal;
 mod stdio;
+mod versions;
 mod watching;
 mod world;
