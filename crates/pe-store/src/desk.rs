@@ -86,7 +86,7 @@ impl Desk {
         group: &[Append],
     ) -> Result<Vec<Result<(), JournalError>>, StoreError> {
         let owner = std::mem::take(&mut self.owner);
-        let author = Author { owner: &owner, now_ms: now_ms() };
+        let author = Author { owner: &owner, now_ms: now_ms(), imports: false };
         let done = self.transact("record events", |connection, memos| {
             let each = group.iter().map(|append| {
                 let run_id = &append.batch.run_id;
@@ -172,7 +172,6 @@ impl Desk {
     }
 
     /// Work that cannot be done within a transaction.
-    #[allow(dead_code)]
     pub(crate) fn alone<T>(
         &mut self,
         attempted: &str,

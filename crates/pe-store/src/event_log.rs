@@ -189,10 +189,10 @@ impl SqliteStore {
     /// A [`StoreError`] when the database cannot be read, the run is not known or damaged.
     pub fn state(&self, run_id: &RunId) -> Result<RunState, StoreError> {
         let events = self.recorded_events(run_id)?;
-        let what = || format!("run {run_id}");
+        let corrupt = |problem| damaged(run_id, problem).at("read events", self.path());
         RunState::fold(events.iter().map(|recorded| &recorded.event))
-            .map_err(|error| self.corrupt(what(), error.to_string()))?
-            .ok_or_else(|| self.corrupt(what(), "it has no event".to_owned()))
+            .map_err(|error| corrupt(error.to_string()))?
+            .ok_or_else(|| corrupt("it has no event".to_owned()))
     }
 }
 

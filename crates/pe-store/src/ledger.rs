@@ -40,6 +40,8 @@ impl From<rusqlite::Error> for Trouble {
 pub(crate) struct Author<'a> {
     pub(crate) owner: &'a str,
     pub(crate) now_ms: i64,
+    /// Whether the run comes from elsewhere, with its plan versions.
+    pub(crate) imports: bool,
 }
 
 /// Writes a batch. On an error the memo has to be read again.
@@ -256,8 +258,12 @@ fn project(
                 patch: (!patch.is_null()).then_some(patch),
                 reason,
             };
-            standing.plan_version =
-                versions::add(connection, &standing.plan_id, plan, change, author.now_ms)?;
+            let plan_id = &standing.plan_id;
+            standing.plan_version = if author.imports {
+                versions::find_or_add(connection, plan_id, plan, author.now_ms)?
+            } else {
+                versions::add(connection, plan_id, plan, change, author.now_ms)?
+            };
             history::set_plan(connection, standing, plan, author.now_ms)
         }
         EventKind::RunFinished { status } => {

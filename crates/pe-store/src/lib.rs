@@ -41,15 +41,26 @@ mod writer;
 mod event_log;
 mod finding;
 mod history;
+mod model_calls;
 mod requests;
+mod sessions;
 mod tool_calls;
 mod versions;
 
+mod admin;
+mod archive;
+mod redaction;
+
+pub use admin::{CheckFinding, CheckReport, PruneOptions, PruneReport};
+pub use archive::{EXPORT_FORMAT, ExportedRun, ExportedVersion, Imported};
 pub use error::StoreError;
 pub use event_log::RecordedEvent;
 pub use finding::FindError;
 pub use history::{RunQuery, RunSummary};
+pub use model_calls::ModelCall;
+pub use redaction::{REDACTED, Redaction};
 pub use requests::RequestId;
+pub use sessions::{Message, Session, SessionId};
 pub use store::SqliteStore;
 pub use tool_calls::ToolCallRecord;
 pub use versions::PlanVersion;

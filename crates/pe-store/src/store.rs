@@ -217,14 +217,6 @@ impl SqliteStore {
     pub(crate) fn census(&self) -> Census {
         Census::open(&lock::path_beside(&self.path))
     }
-
-    pub(crate) fn not_found(&self, kind: &'static str, name: String) -> StoreError {
-        StoreError::NotFound { kind, name, path: self.path.clone() }
-    }
-
-    pub(crate) fn corrupt(&self, what: String, problem: String) -> StoreError {
-        StoreError::Corrupt { what, path: self.path.clone(), problem }
-    }
 }
 
 impl fmt::Debug for SqliteStore {

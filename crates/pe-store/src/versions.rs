@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::clock::{now_ms, timestamp};
 use crate::record::hash;
+use crate::store::Failure;
 use crate::{SqliteStore, StoreError};
 
 /// One version of a plan, without its text.
@@ -93,6 +94,18 @@ pub(crate) fn add(
 ) -> rusqlite::Result<u32> {
     let own = if plan.version <= HIGHEST_OWN { plan.version } else { 1 };
     let version = last(connection, plan_id)?.map_or(1, |last| last + 1).max(own);
+    insert(connection, plan_id, version, plan, change, now_ms)?;
+    Ok(version)
+}
+
+fn insert(
+    connection: &Connection,
+    plan_id: &PlanId,
+    version: u32,
+    plan: &Plan,
+    change: Change<'_>,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
     let content = serde_json::to_string(&plan.definition()).unwrap_or_default();
     let content_hash = hash(content.as_bytes());
     keep(connection, &content_hash, &content)?;
@@ -117,7 +130,7 @@ pub(crate) fn add(
             content_hash,
         ],
     )?;
-    Ok(version)
+    Ok(())
 }
 
 /// The newest version of a plan.
@@ -154,6 +167,28 @@ fn read(row: &Row<'_>) -> rusqlite::Result<PlanVersion> {
     })
 }
 
+/// Appends a version that was recorded elsewhere, unless its number is taken here.
+pub(crate) fn adopt(
+    connection: &Connection,
+    version: &PlanVersion,
+    plan: &Plan,
+) -> rusqlite::Result<()> {
+    let taken = "SELECT 1 FROM plan_versions WHERE plan_id = ?1 AND version = ?2";
+    let named = params![version.plan_id.as_str(), version.version];
+    if connection.prepare_cached(taken)?.exists(named)? {
+        return Ok(());
+    }
+    let mut plan = plan.clone();
+    plan.parent.clone_from(&version.parent_plan);
+    let change = Change {
+        parent_version: version.parent_version,
+        patch: version.patch.as_ref(),
+        reason: &version.reason,
+    };
+    let now_ms = version.created_at.as_millisecond();
+    insert(connection, &version.plan_id, version.version, &plan, change, now_ms)
+}
+
 /// All versions of a plan, the first one first.
 pub(crate) fn list(
     connection: &Connection,
@@ -164,13 +199,13 @@ pub(crate) fn list(
     statement.query_map([plan_id.as_str()], read)?.collect()
 }
 
-/// The text of a version; of the newest where none is named.
-fn content(
+/// A version's plan; the newest version where none is named.
+pub(crate) fn read_plan(
     connection: &Connection,
     plan_id: &PlanId,
     version: Option<u32>,
-) -> rusqlite::Result<Option<(u32, String, String)>> {
-    connection
+) -> Result<Plan, Failure> {
+    let found: Option<(u32, String, String)> = connection
         .query_row(
             "SELECT v.version, b.hash, b.content FROM plan_versions v
             JOIN blobs b ON b.hash = v.content
@@ -179,7 +214,19 @@ fn content(
             params![plan_id.as_str(), version],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
-        .optional()
+        .optional()?;
+    let Some((found, digest, text)) = found else {
+        let named = version.map_or_else(String::new, |version| format!(" version {version}"));
+        return Err(Failure::NotFound("plan", format!("{plan_id}{named}")));
+    };
+    let damaged = |problem| Failure::Corrupt(format!("plan {plan_id} version {found}"), problem);
+    if hash(text.as_bytes()) != digest {
+        return Err(damaged("its text does not have its hash".to_owned()));
+    }
+    let mut plan: Plan = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+    plan.plan_id = Some(plan_id.clone());
+    plan.version = found;
+    Ok(plan)
 }
 
 impl SqliteStore {
@@ -197,24 +244,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Corrupt`], or another when it cannot be read.
     pub fn plan(&self, plan_id: &PlanId, version: Option<u32>) -> Result<Plan, StoreError> {
-        let found =
-            self.read("read a plan", |connection| Ok(content(connection, plan_id, version)?))?;
-        let named = || match version {
-            Some(version) => format!("{plan_id} version {version}"),
-            None => plan_id.to_string(),
-        };
-        let Some((version, digest, text)) = found else {
-            return Err(self.not_found("plan", named()));
-        };
-        let damaged = |problem| self.corrupt(format!("plan {plan_id} version {version}"), problem);
-        if hash(text.as_bytes()) != digest {
-            return Err(damaged("its text does not have its hash".to_owned()));
-        }
-        let mut plan: Plan =
-            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
-        plan.plan_id = Some(plan_id.clone());
-        plan.version = version;
-        Ok(plan)
+        self.read("read a plan", |connection| read_plan(connection, plan_id, version))
     }
 
     /// Records a plan as a version: an existing one when nothing but names and times differ
@@ -270,11 +300,7 @@ impl SqliteStore {
     }
 }
 
-fn one(
-    connection: &Connection,
-    plan_id: &PlanId,
-    version: u32,
-) -> Result<PlanVersion, crate::store::Failure> {
+fn one(connection: &Connection, plan_id: &PlanId, version: u32) -> Result<PlanVersion, Failure> {
     let sql = format!("{COLUMNS} WHERE plan_id = ?1 AND version = ?2");
     Ok(connection.query_row(&sql, params![plan_id.as_str(), version], read)?)
 }

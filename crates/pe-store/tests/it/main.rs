@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
 
+mod admin;
+mod archive;
 mod journal;
 mod mailbox;
 mod ownership;
 mod queries;
 mod scene;
+mod sessions;
 mod versions;

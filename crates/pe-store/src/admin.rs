@@ -1,0 +1,311 @@
+//! Looking after a database: check, back up, tidy, forget.
+
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use pe_model::{EventKind, PlanStatus, RunId, RunState};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
+
+use crate::memo::event_ids;
+use crate::record::hash;
+use crate::store::Failure;
+use crate::{RunQuery, RunSummary, SqliteStore, StoreError, event_log, history, lock};
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct CheckReport {
+    /// How many runs were looked at.
+    pub runs: u64,
+    /// How many events they have.
+    pub events: u64,
+    /// What is wrong; nothing where all is well.
+    pub findings: Vec<CheckFinding>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckFinding {
+    /// With what, as in "run r" or "the file".
+    pub what: String,
+    /// What was found.
+    pub problem: String,
+}
+
+impl CheckReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn add(&mut self, what: impl Into<String>, problem: impl Into<String>) {
+        self.findings.push(CheckFinding { what: what.into(), problem: problem.into() });
+    }
+}
+
+/// Which runs are to be forgotten; those that have ended, by default.
+///
+/// A run that a process owns is never forgotten, and one that could be resumed only when its
+/// status is listed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PruneOptions {
+    /// Begun before then.
+    pub older_than: Option<Timestamp>,
+    /// Of these statuses; completed and failed where empty.
+    pub statuses: Vec<PlanStatus>,
+    /// So many of the newest runs are kept, whatever their status.
+    pub keep_last: Option<u32>,
+    /// Says what would be forgotten, and forgets nothing.
+    pub dry_run: bool,
+}
+
+/// What was forgotten, or would be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PruneReport {
+    /// The runs, the newest first.
+    pub runs: Vec<RunSummary>,
+    /// Plans whose last run went with them; not counted in a dry run.
+    pub plans: usize,
+    /// Long values that nothing refers to any more; not counted in a dry run.
+    pub values: usize,
+    /// Whether nothing was forgotten in fact.
+    pub dry_run: bool,
+}
+
+impl SqliteStore {
+    /// Looks at everything: the file, references, and every run's events, one by one.
+    ///
+    /// # Errors
+    /// A [`StoreError`] when the database cannot be read at all; damage is a finding.
+    pub fn check(&self) -> Result<CheckReport, StoreError> {
+        let runs: Vec<RunId> = self.read("list runs", |connection| {
+            let mut statement = connection.prepare("SELECT run_id FROM runs ORDER BY key")?;
+            let ids = statement.query_map([], |row| row.get(0).map(|id: String| RunId::new(id)))?;
+            Ok(ids.collect::<rusqlite::Result<_>>()?)
+        })?;
+        self.read("check", |connection| {
+            let mut report = CheckReport::default();
+            check_file(connection, &mut report)?;
+            check_values(connection, &mut report)?;
+            for run_id in &runs {
+                report.runs += 1;
+                if let Err(failure) = check_run(connection, run_id, &mut report) {
+                    let problem = failure.at("check", self.path()).to_string();
+                    report.add(format!("run {run_id}"), problem);
+                }
+            }
+            Ok(report)
+        })
+    }
+
+    /// Copies the database while it is in use.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when there is such a file, or another when it cannot be written.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<(), StoreError> {
+        let to = to.as_ref();
+        if let Err(error) = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to) {
+            if error.kind() == std::io::ErrorKind::AlreadyExists {
+                return Err(StoreError::Exists {
+                    attempted: "write a backup".to_owned(),
+                    existing: to.display().to_string(),
+                });
+            }
+            return Err(StoreError::io("create", to)(error));
+        }
+        let connection = crate::opening::reader(self.path())?;
+        let copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .and_then(|mut target| {
+                // In one step: a copy in parts begins anew whenever somebody writes.
+                Backup::new(&connection, &mut target)?.step(-1).map(drop)
+            })
+            .map_err(StoreError::sqlite(format!("back up to {}", to.display()), self.path()));
+        if copied.is_err() {
+            // What was copied so far is of no use to anybody.
+            let _ = std::fs::remove_file(to);
+        }
+        copied
+    }
+
+    /// Gives the room of what was deleted back to the system.
+    ///
+    /// # Errors
+    /// A [`StoreError`] when the database cannot be written.
+    pub fn vacuum(&self) -> Result<(), StoreError> {
+        self.on_writer(|desk| {
+            desk.alone("vacuum", |connection| {
+                connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+            })
+        })
+    }
+
+    /// Forgets runs, and what nothing refers to any more.
+    ///
+    /// # Errors
+    /// A [`StoreError`] when the database cannot be written; nothing is forgotten then.
+    pub fn prune(&self, options: &PruneOptions) -> Result<PruneReport, StoreError> {
+        let statuses = if options.statuses.is_empty() {
+            vec![PlanStatus::Completed, PlanStatus::Failed]
+        } else {
+            options.statuses.clone()
+        };
+        let newest =
+            RunQuery { limit: Some(options.keep_last.unwrap_or(0)), ..RunQuery::default() };
+        let kept: HashSet<RunId> = self.runs(&newest)?.into_iter().map(|run| run.run_id).collect();
+        let query = RunQuery { statuses, until: options.older_than, ..RunQuery::default() };
+        let mut runs = self.runs(&query)?;
+        runs.retain(|run| !run.is_live && !kept.contains(&run.run_id));
+        if options.dry_run || runs.is_empty() {
+            return Ok(PruneReport { runs, plans: 0, values: 0, dry_run: options.dry_run });
+        }
+        let lock_path = lock::path_beside(self.path());
+        let mut locks = Vec::with_capacity(runs.len());
+        let mut failed = None;
+        // Nobody may take a run while it is being forgotten.
+        runs.retain(|run| match lock::try_run(&lock_path, &run.run_id) {
+            Ok(Some(lock)) => {
+                locks.push(lock);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        if let Some(error) = failed {
+            return Err(StoreError::io("lock", &lock_path)(error));
+        }
+        let ids: Vec<(RunId, String, u64)> = runs
+            .iter()
+            .map(|run| (run.run_id.clone(), run.status.as_str().to_owned(), run.epoch))
+            .collect();
+        let (gone, plans, values) =
+            self.write("forget runs", move |connection| forget(connection, &ids))?;
+        drop(locks);
+        runs.retain(|run| gone.contains(&run.run_id));
+        Ok(PruneReport { runs, plans, values, dry_run: false })
+    }
+}
+
+/// Deletes runs that still are as they were seen, then what is left without a reader.
+fn forget(
+    connection: &Connection,
+    runs: &[(RunId, String, u64)],
+) -> Result<(HashSet<RunId>, usize, usize), Failure> {
+    let mut gone = HashSet::new();
+    let mut bereft = HashSet::new();
+    for (run_id, status, epoch) in runs {
+        let mut statement = connection.prepare_cached(
+            "DELETE FROM runs WHERE run_id = ?1 AND status = ?2 AND epoch = ?3
+            RETURNING key, plan_id",
+        )?;
+        let values = rusqlite::params![run_id.as_str(), status, epoch];
+        let rows =
+            statement.query_map(values, |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+        for (key, plan_id) in rows.collect::<rusqlite::Result<Vec<_>>>()? {
+            let (from, to) = event_ids(key);
+            for table in ["events", "tool_calls"] {
+                let sql = format!("DELETE FROM {table} WHERE id BETWEEN ?1 AND ?2");
+                connection.prepare_cached(&sql)?.execute([from, to])?;
+            }
+            gone.insert(run_id.clone());
+            bereft.insert(plan_id);
+        }
+    }
+    let mut plans = 0;
+    for plan_id in bereft {
+        let sql = "DELETE FROM plans WHERE plan_id = ?1
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE plan_id = ?1)";
+        plans += connection.prepare_cached(sql)?.execute([plan_id])?;
+    }
+    let values = connection.execute(
+        "DELETE FROM blobs WHERE hash NOT IN (
+            SELECT content FROM plan_versions
+            UNION SELECT request FROM model_calls
+            UNION SELECT response FROM model_calls WHERE response IS NOT NULL
+            UNION SELECT value FROM events, json_each(events.blobs) WHERE blobs IS NOT NULL)",
+        [],
+    )?;
+    Ok((gone, plans, values))
+}
+
+fn check_file(connection: &Connection, report: &mut CheckReport) -> Result<(), Failure> {
+    let mut statement = connection.prepare("PRAGMA integrity_check(100)")?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
+    for line in lines {
+        let line = line?;
+        if line != "ok" {
+            report.add("the file", line);
+        }
+    }
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        report.add(format!("a row of {table}"), format!("refers to {parent} that are not there"));
+    }
+    let mut statement = connection.prepare(
+        "SELECT DISTINCT id >> 32 FROM events WHERE id >> 32 NOT IN (SELECT key FROM runs)",
+    )?;
+    let orphans = statement.query_map([], |row| row.get::<_, i64>(0))?;
+    for key in orphans {
+        report.add(format!("the events under key {}", key?), "belong to no run");
+    }
+    Ok(())
+}
+
+fn check_values(connection: &Connection, report: &mut CheckReport) -> Result<(), Failure> {
+    let mut statement = connection.prepare("SELECT hash, content FROM blobs")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let expected: String = row.get(0)?;
+        let content: String = row.get(1)?;
+        if hash(content.as_bytes()) != expected {
+            report.add(format!("value {expected}"), "does not have its hash");
+        }
+    }
+    Ok(())
+}
+
+fn check_run(
+    connection: &Connection,
+    run_id: &RunId,
+    report: &mut CheckReport,
+) -> Result<(), Failure> {
+    let events = event_log::load(connection, run_id)?;
+    report.events += events.len() as u64;
+    let what = || format!("run {run_id}");
+    let key = history::key(connection, run_id)?;
+    let (from, to) = event_ids(key);
+    let calls: u64 = connection.query_row(
+        "SELECT count(*) FROM tool_calls WHERE id BETWEEN ?1 AND ?2",
+        [from, to],
+        |row| row.get(0),
+    )?;
+    let started =
+        |it: &&event_log::RecordedEvent| matches!(it.event.kind, EventKind::AttemptStarted { .. });
+    let expected = events.iter().filter(started).count() as u64;
+    if calls != expected {
+        report.add(what(), format!("has {calls} tool calls where its events have {expected}"));
+    }
+    match RunState::fold(events.iter().map(|recorded| &recorded.event)) {
+        Err(error) => report.add(what(), format!("does not fold: {error}")),
+        Ok(None) => report.add(what(), "has no events"),
+        Ok(Some(state)) => {
+            let status: String =
+                connection
+                    .query_row("SELECT status FROM runs WHERE key = ?1", [key], |row| row.get(0))?;
+            if status != state.status.as_str() {
+                let problem =
+                    format!("is listed as {status} where its events say {}", state.status);
+                report.add(what(), problem);
+            }
+        }
+    }
+    Ok(())
+}
