@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use pe_model::*;
 use pe_store::{RunQuery, SqliteStore};
-use pe_testkit::{plan, step};
 use rusqlite::{Connection, params};
 use serde_json::json;
 
@@ -31,8 +30,12 @@ fn event(run_id: &RunId, seq: usize, kind: EventKind) -> Event {
 
 /// A run's first events, then the three of each step.
 fn run(run_id: &RunId, steps: usize) -> (Vec<Event>, Vec<Vec<Event>>) {
-    let mut plan = plan((0..10).map(|number| step(format!("s{number}"))));
-    plan.plan_id = Some("benchmark".into());
+    let steps_of_plan = (0..10).map(|number| PlanStep::new(key(number).step_id, "echo"));
+    let plan = Plan {
+        plan_id: Some("benchmark".into()),
+        steps: steps_of_plan.collect(),
+        ..Plan::default()
+    };
     let started = |number: usize| EventKind::AttemptStarted {
         key: key(number),
         tool: "echo".to_owned(),

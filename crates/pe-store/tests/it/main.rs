@@ -4,6 +4,11 @@
 
 mod admin;
 mod archive;
+mod child;
+#[cfg(feature = "failpoints")]
+mod crash_points;
+mod crowd;
+mod faults;
 mod journal;
 mod mailbox;
 mod ownership;
