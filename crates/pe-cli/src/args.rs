@@ -10,6 +10,7 @@ mod looking;
 mod moment;
 mod plans;
 mod run;
+mod upkeep;
 mod value;
 
 pub(crate) use going_on::{
@@ -19,6 +20,7 @@ pub(crate) use looking::{LsVerb, ShowVerb, StatusArg, WatchVerb};
 pub(crate) use moment::Moment;
 pub(crate) use plans::{RollbackVerb, VersionsVerb};
 pub(crate) use run::{ExecuteArgs, OutputKind, RunArgs};
+pub(crate) use upkeep::{ExportVerb, ImportVerb};
 pub(crate) use value::{Duration, Notation, Parameter, StrictnessArg};
 
 /// Execute plans: DAGs of tool calls, checked like programs and run like builds.
@@ -103,6 +105,10 @@ pub(crate) enum Verb {
     Versions(VersionsVerb),
     /// Make an old version of a plan the newest one
     Rollback(RollbackVerb),
+    /// Write a run to a file, without secrets
+    Export(ExportVerb),
+    /// Bring an exported run into the database
+    Import(ImportVerb),
     /// Check plan files and print every finding
     Validate(ValidateVerb),
     /// Work out how long a plan takes, in virtual time; nothing is executed

@@ -12,6 +12,7 @@ use crate::output::Output;
 use crate::settings::{Flags, Settings, Surroundings};
 
 mod again;
+mod carry;
 mod completions;
 mod decide;
 mod diff;
@@ -86,6 +87,8 @@ pub(crate) fn main() -> Exit {
         Verb::Watch(verb) => watch::run(&verb, &mut context),
         Verb::Versions(verb) => versions::run(&verb, &mut context),
         Verb::Rollback(verb) => versions::rollback(&verb, &mut context),
+        Verb::Export(verb) => carry::export(&verb, &mut context),
+        Verb::Import(verb) => carry::import(&verb, &mut context),
         Verb::Validate(verb) => validate::run(&verb, &mut context),
         Verb::Simulate(verb) => simulate::run(&verb, &mut context),
         Verb::Graph(verb) => graph::run(&verb, &mut context),

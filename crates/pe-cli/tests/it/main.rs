@@ -15,6 +15,7 @@ mod run;
 mod running;
 mod signal;
 mod stdio;
+mod upkeep;
 mod versions;
 mod watching;
 mod world;
