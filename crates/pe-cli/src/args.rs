@@ -20,7 +20,9 @@ pub(crate) use looking::{LsVerb, ShowVerb, StatusArg, WatchVerb};
 pub(crate) use moment::Moment;
 pub(crate) use plans::{RollbackVerb, VersionsVerb};
 pub(crate) use run::{ExecuteArgs, OutputKind, RunArgs};
-pub(crate) use upkeep::{ExportVerb, ImportVerb};
+pub(crate) use upkeep::{
+    BackupTask, CheckTask, DbTask, DbVerb, ExportVerb, ImportVerb, PruneTask, VacuumTask,
+};
 pub(crate) use value::{Duration, Notation, Parameter, StrictnessArg};
 
 /// Execute plans: DAGs of tool calls, checked like programs and run like builds.
@@ -109,6 +111,8 @@ pub(crate) enum Verb {
     Export(ExportVerb),
     /// Bring an exported run into the database
     Import(ImportVerb),
+    /// Look after the database: check, back up, tidy, forget
+    Db(DbVerb),
     /// Check plan files and print every finding
     Validate(ValidateVerb),
     /// Work out how long a plan takes, in virtual time; nothing is executed

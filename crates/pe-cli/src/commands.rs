@@ -14,6 +14,7 @@ use crate::settings::{Flags, Settings, Surroundings};
 mod again;
 mod carry;
 mod completions;
+mod db;
 mod decide;
 mod diff;
 mod graph;
@@ -89,6 +90,7 @@ pub(crate) fn main() -> Exit {
         Verb::Rollback(verb) => versions::rollback(&verb, &mut context),
         Verb::Export(verb) => carry::export(&verb, &mut context),
         Verb::Import(verb) => carry::import(&verb, &mut context),
+        Verb::Db(verb) => db::run(&verb, &mut context),
         Verb::Validate(verb) => validate::run(&verb, &mut context),
         Verb::Simulate(verb) => simulate::run(&verb, &mut context),
         Verb::Graph(verb) => graph::run(&verb, &mut context),

@@ -80,6 +80,21 @@ impl Console {
         let _ = writeln!(stderr, "{}", text.trim_end_matches('\n'));
     }
 
+    /// Asks a question, and gives the line that answers it; none at the end of the input.
+    pub(crate) fn ask(&self, question: &str) -> Option<String> {
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{question}");
+        let _ = stderr.flush();
+        let mut line = String::new();
+        match io::stdin().read_line(&mut line) {
+            Ok(bytes) if bytes > 0 => Some(line),
+            _ => {
+                let _ = writeln!(stderr);
+                None
+            }
+        }
+    }
+
     /// Takes away a line that nobody completed, so that what is said next has a line of its own.
     pub(crate) fn end_line(&self) {
         let mut stderr = io::stderr().lock();

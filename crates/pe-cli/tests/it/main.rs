@@ -5,6 +5,7 @@
 mod bad_input;
 mod config;
 mod consent;
+mod database;
 mod discover;
 mod docs;
 mod going_on;
