@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use pe_model::{Claim, Durability, JournalError, RunId};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use crate::clock::now_ms;
 use crate::ledger::{self, Author, Trouble};
@@ -26,6 +27,21 @@ pub(crate) struct Desk {
     tools: Option<Tools>,
     memos: Memos,
     poison: Option<String>,
+    /// How long the last commits took, on average; none before the first.
+    pace: Option<Duration>,
+}
+
+/// Whoever commits faster than this does not notice that it has waited.
+const QUICK: Duration = Duration::from_micros(500);
+
+/// The most events and bytes of a batch that is quickly written.
+const SMALL: (usize, usize) = (32, 64 * 1024);
+
+/// Whether to wait for others who write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Wait,
+    Leave,
 }
 
 type Memos = HashMap<RunId, Memo>;
@@ -46,7 +62,33 @@ impl Desk {
             tools: None,
             memos: HashMap::new(),
             poison: None,
+            pace: None,
         }
+    }
+
+    /// Commits a small batch at once, where that takes no longer than handing it over would;
+    /// gives it back where it might.
+    pub(crate) fn commit_quickly(&mut self, append: Append) -> Option<Append> {
+        let small = append.batch.events.len() <= SMALL.0 && append.batch.text.len() <= SMALL.1;
+        let quick = self.pace.is_some_and(|pace| pace < QUICK);
+        if !small || !quick || failpoint::is_set("store::lose_batch") {
+            return Some(append);
+        }
+        match self.commit_together(std::slice::from_ref(&append), Patience::Leave) {
+            Ok(None) => return Some(append),
+            Ok(Some(mut outcomes)) => {
+                // Invariant: one batch has one outcome.
+                let not_owner = JournalError::NotOwner { run_id: append.batch.run_id.clone() };
+                answer(append, outcomes.pop().unwrap_or(Err(not_owner)));
+            }
+            Err(failure) => refuse(append, &failure.to_string()),
+        }
+        None
+    }
+
+    /// Whether the log is to be moved before long.
+    pub(crate) fn is_log_long(&self) -> bool {
+        self.tools.as_ref().is_some_and(|tools| tools.log.is_long())
     }
 
     /// Commits batches together and answers each.
@@ -58,9 +100,9 @@ impl Desk {
             group.into_iter().for_each(|append| answer(append, Ok(())));
             return;
         }
-        match self.commit_together(&group) {
+        match self.commit_together(&group, Patience::Wait) {
             Ok(outcomes) => {
-                for (append, outcome) in group.into_iter().zip(outcomes) {
+                for (append, outcome) in group.into_iter().zip(outcomes.unwrap_or_default()) {
                     answer(append, outcome);
                 }
                 self.settle();
@@ -71,11 +113,7 @@ impl Desk {
             }
             Err(failure) => {
                 let problem = failure.to_string();
-                for append in group {
-                    let attempted = format!("record events of run {}", append.batch.run_id);
-                    let problem = problem.clone();
-                    answer(append, Err(JournalError::Unavailable { attempted, problem }));
-                }
+                group.into_iter().for_each(|append| refuse(append, &problem));
             }
         }
     }
@@ -84,10 +122,11 @@ impl Desk {
     fn commit_together(
         &mut self,
         group: &[Append],
-    ) -> Result<Vec<Result<(), JournalError>>, StoreError> {
+        patience: Patience,
+    ) -> Result<Option<Vec<Result<(), JournalError>>>, StoreError> {
         let owner = std::mem::take(&mut self.owner);
         let author = Author { owner: &owner, now_ms: now_ms(), imports: false };
-        let done = self.transact("record events", |connection, memos| {
+        let done = self.transact("record events", patience, |connection, memos| {
             let each = group.iter().map(|append| {
                 let run_id = &append.batch.run_id;
                 let Some(memo) = memos.get_mut(run_id).filter(|memo| memo.is_held()) else {
@@ -166,9 +205,10 @@ impl Desk {
         attempted: &str,
         work: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        let done = self.transact(attempted, |connection, _| work(connection));
+        let done = self.transact(attempted, Patience::Wait, |connection, _| work(connection));
         self.settle();
-        done
+        // Invariant: whoever waits comes to an end.
+        done?.ok_or_else(|| self.failed(attempted, rusqlite::Error::InvalidQuery))
     }
 
     /// Work that cannot be done within a transaction.
@@ -189,16 +229,28 @@ impl Desk {
     fn transact<T>(
         &mut self,
         attempted: &str,
+        patience: Patience,
         work: impl FnOnce(&Connection, &mut Memos) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<Option<T>, StoreError> {
         self.ready()?;
         let Self { path, tools: Some(tools), memos, .. } = self else {
             return Err(self.failed(attempted, rusqlite::Error::InvalidQuery));
         };
         let Tools { connection, gate, log } = tools;
-        let gate = gate.gate().map_err(StoreError::io("lock", path))?;
+        let start = Instant::now();
+        let gate = match patience {
+            Patience::Wait => gate.gate().map(Some),
+            Patience::Leave => gate.try_gate(),
+        };
+        let Some(gate) = gate.map_err(StoreError::io("lock", path))? else {
+            return Ok(None);
+        };
         failpoint::crash("store::before_begin");
-        let done = execute(connection, "BEGIN IMMEDIATE").map_err(Failure::Sql).and_then(|()| {
+        let begun = begin(connection, patience);
+        if patience == Patience::Leave && begun.as_ref().is_err_and(is_busy) {
+            return Ok(None);
+        }
+        let done = begun.map_err(Failure::Sql).and_then(|()| {
             log.grow(path);
             work(connection, memos)
         });
@@ -213,8 +265,10 @@ impl Desk {
         drop(gate);
         match done {
             Ok(done) => {
+                let last = start.elapsed();
+                self.pace = Some(self.pace.map_or(last, |pace| (pace * 7 + last) / 8));
                 failpoint::crash("store::after_commit");
-                Ok(done)
+                Ok(Some(done))
             }
             Err(failure) => {
                 let is_poison = matches!(&failure, Failure::Sql(error) if error::is_poison(error));
@@ -228,7 +282,7 @@ impl Desk {
     }
 
     /// Moves the log between commits, after everybody has been answered.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let Some(tools) = &self.tools else { return };
         if let Err(error) = tools.log.settle(&tools.connection)
             && error::is_poison(&error)
@@ -270,6 +324,26 @@ impl Desk {
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// Takes SQLite's own lock, for which programs that do not know the gate may be waited.
+fn begin(connection: &Connection, patience: Patience) -> rusqlite::Result<()> {
+    if patience == Patience::Wait {
+        return execute(connection, "BEGIN IMMEDIATE");
+    }
+    connection.busy_timeout(Duration::ZERO)?;
+    let begun = execute(connection, "BEGIN IMMEDIATE");
+    connection.busy_timeout(opening::BUSY_TIMEOUT)?;
+    begun
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+fn refuse(append: Append, problem: &str) {
+    let attempted = format!("record events of run {}", append.batch.run_id);
+    answer(append, Err(JournalError::Unavailable { attempted, problem: problem.to_owned() }));
 }
 
 /// Somebody who does not wait any more gets no answer.

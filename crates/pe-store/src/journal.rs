@@ -42,7 +42,7 @@ impl Journal for SqliteStore {
             })?;
             let batch = Batch { run_id, events: batch.to_vec(), text, records };
             let (reply, answer) = oneshot::channel();
-            self.send(Job::Append(Append { batch, reply })).map_err(failed)?;
+            self.append_batch(Append { batch, reply }).map_err(failed)?;
             answer.await.unwrap_or_else(|_| Err(failed(self.stopped())))
         })
     }

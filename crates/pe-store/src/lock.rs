@@ -64,6 +64,15 @@ impl LockFile {
         Ok(Self { file })
     }
 
+    /// Takes the gate if no other handle holds it.
+    pub(crate) fn try_gate(&self) -> io::Result<Option<Gate<'_>>> {
+        match fcntl(&self.file, FcntlArg::F_OFD_SETLK(&range(libc::F_WRLCK, GATE))) {
+            Ok(_) => Ok(Some(Gate { file: &self.file })),
+            Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Waits until no other handle holds the gate.
     pub(crate) fn gate(&self) -> io::Result<Gate<'_>> {
         let wanted = range(libc::F_WRLCK, GATE);

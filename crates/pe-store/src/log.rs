@@ -76,9 +76,14 @@ impl Log {
         self.gave_up = file.write_all_at(&zeros, length).is_err();
     }
 
+    /// Whether the log is long enough to be moved.
+    pub(crate) fn is_long(&self) -> bool {
+        self.pages.load(Ordering::Relaxed) >= LONGEST
+    }
+
     /// Moves a long log into the database, as far as no reader still needs it.
     pub(crate) fn settle(&self, connection: &Connection) -> rusqlite::Result<()> {
-        if self.pages.load(Ordering::Relaxed) < LONGEST {
+        if !self.is_long() {
             return Ok(());
         }
         connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE).map(drop)

@@ -19,7 +19,7 @@ use crate::lock::{self, LockFile};
 use crate::schema::{APPLICATION_ID, Marks};
 
 /// How long a program that does not know the gate may hold the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long to wait for those who look at a new file while it is made.
 const CREATION_TIMEOUT: Duration = Duration::from_secs(20);

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::lock::{self, Census};
 use crate::schema::MIGRATIONS;
-use crate::writer::{Job, Writer};
+use crate::writer::{Append, Job, Writer};
 use crate::{StoreError, error, opening};
 
 /// How many idle connections for reading are kept.
@@ -189,16 +189,23 @@ impl SqliteStore {
         answer.recv().unwrap_or_else(|_| Err(self.stopped()))
     }
 
-    /// Hands a job to the writing thread, which begins with the first one.
+    /// Hands a job to the writing thread.
     pub(crate) fn send(&self, job: Job) -> Result<(), StoreError> {
-        let writer = self
-            .writer
-            .get_or_init(|| {
-                Writer::start(&self.path, self.durability).map_err(|error| error.to_string())
-            })
-            .as_ref();
+        self.with_writer(|writer| writer.send(job))
+    }
+
+    /// Has a batch appended.
+    pub(crate) fn append_batch(&self, append: Append) -> Result<(), StoreError> {
+        self.with_writer(|writer| writer.append(append))
+    }
+
+    /// The writer, which begins with the first thing that it is handed.
+    fn with_writer(&self, hand: impl FnOnce(&Writer) -> bool) -> Result<(), StoreError> {
+        let writer = self.writer.get_or_init(|| {
+            Writer::start(&self.path, self.durability).map_err(|error| error.to_string())
+        });
         match writer {
-            Ok(writer) if writer.send(job) => Ok(()),
+            Ok(writer) if hand(writer) => Ok(()),
             Ok(_) => Err(self.stopped()),
             Err(problem) => {
                 let path = self.path.clone();

@@ -1,8 +1,13 @@
 //! The thread that writes: takes everything that waits, commits it once, answers each.
+//!
+//! Waking a thread twice costs as much as a commit on a fast disk. So a small batch is
+//! committed by whoever brings it, when nobody else is writing and the last commits were
+//! quick; everything else, and everything while somebody writes, goes to the thread.
 
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::{self, JoinHandle};
 
 use pe_model::{Durability, JournalError};
@@ -26,8 +31,8 @@ pub(crate) struct Append {
 }
 
 /// The thread, which ends when it has done what was handed to it and this is dropped.
-#[derive(Debug)]
 pub(crate) struct Writer {
+    desk: Arc<Mutex<Desk>>,
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -35,11 +40,25 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn start(path: &Path, durability: Durability) -> io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
-        let desk = Desk::new(path, durability);
+        let desk = Arc::new(Mutex::new(Desk::new(path, durability)));
+        let shared = Arc::clone(&desk);
         let thread = thread::Builder::new()
             .name("pe-store".to_owned())
-            .spawn(move || run(desk, &waiting))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+            .spawn(move || run(&shared, &waiting))?;
+        Ok(Self { desk, jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Has a batch appended, here and now where that is quick; false when the thread is gone.
+    pub(crate) fn append(&self, append: Append) -> bool {
+        let (append, log_is_long) = match self.desk.try_lock() {
+            Ok(mut desk) => (desk.commit_quickly(append), desk.is_log_long()),
+            Err(TryLockError::WouldBlock) => (Some(append), false),
+            Err(TryLockError::Poisoned(_)) => return false,
+        };
+        match append {
+            Some(append) => self.send(Job::Append(append)),
+            None => !log_is_long || self.send(Job::Task(Box::new(Desk::settle))),
+        }
     }
 
     /// False when the thread is gone.
@@ -58,9 +77,11 @@ impl Drop for Writer {
 }
 
 /// Takes all that waits at once, again and again, in the order in which it came.
-fn run(mut desk: Desk, waiting: &Receiver<Job>) {
+fn run(desk: &Mutex<Desk>, waiting: &Receiver<Job>) {
     let mut group = Vec::new();
     while let Ok(first) = waiting.recv() {
+        // Whoever panicked at the desk left it in no state to be used.
+        let Ok(mut desk) = desk.lock() else { return };
         for job in std::iter::once(first).chain(waiting.try_iter()) {
             match job {
                 Job::Append(append) => group.push(append),
