@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use crate::look::Terminal;
-use crate::signal::Running;
+use crate::running::Running;
 use crate::world::{World, echo, fail, plan, sleep, touch};
 
 /// A world whose runs are in `runs.db`: completed, failed, waiting, and completed again.

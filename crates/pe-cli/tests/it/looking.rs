@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::signal::Running;
+use crate::running::Running;
 use crate::world::{World, echo, fail, plan, sleep, touch};
 
 /// A recovered failure, a loop, a failure, and a step that waits.

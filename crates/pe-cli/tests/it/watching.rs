@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::look::Terminal;
-use crate::signal::Running;
+use crate::running::Running;
 use crate::world::{Done, World, echo, fail, plan, sleep, touch};
 
 fn steps(ms: u64) -> World {
