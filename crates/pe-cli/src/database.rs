@@ -108,6 +108,10 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { .. } => Self::usage(error),
+            StoreError::Corrupt { .. } => {
+                Self { exit: Exit::Failed, error: error.into(), hint: None }
+                    .hint("`pe db check` says what else is damaged")
+            }
             error => Self { exit: Exit::Failed, error: error.into(), hint: None },
         }
     }

@@ -129,12 +129,20 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     written.with_context(cannot).map_err(Failure::from)
 }
 
+/// An exported run is never longer; what is may have no end at all.
+const MOST_BYTES: u64 = 1 << 30;
+
 fn read(source: &Source) -> anyhow::Result<String> {
-    let mut bytes = Vec::new();
     match source {
-        Source::Stdin => io::stdin().lock().read_to_end(&mut bytes)?,
-        Source::File(path) => File::open(path)?.read_to_end(&mut bytes)?,
-    };
+        Source::Stdin => bounded(io::stdin().lock(), MOST_BYTES),
+        Source::File(path) => bounded(File::open(path)?, MOST_BYTES),
+    }
+}
+
+fn bounded(reader: impl io::Read, most: u64) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    reader.take(most + 1).read_to_end(&mut bytes)?;
+    anyhow::ensure!(bytes.len() as u64 <= most, "it is longer than {most} bytes");
     Ok(String::from_utf8(bytes)?)
 }
 
@@ -154,6 +162,14 @@ mod tests {
             ("PATH", "/usr/bin:/bin"),
         ];
         assert_eq!(secrets(variables.into_iter()), ["sk-123456", "gh-123456", "aws-12345"]);
+    }
+
+    #[test]
+    fn an_endless_document_is_cut_off() {
+        assert_eq!(bounded(&b"abc"[..], 3).unwrap(), "abc");
+        let error = bounded(io::repeat(b' '), 3).unwrap_err();
+        assert_eq!(error.to_string(), "it is longer than 3 bytes");
+        assert!(bounded(&b"\xff"[..], 3).is_err());
     }
 
     #[test]

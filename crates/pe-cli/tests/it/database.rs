@@ -66,6 +66,7 @@ fn a_byte_that_was_changed_is_found() {
         bytes[at] = b'N';
     }
     std::fs::write(&path, bytes).unwrap();
+    world.pe(&db(&["show", run_id])).exits(1).says("is damaged: ").says("hint: `pe db check`");
     let done = world.pe(&db(&["db", "check"])).exits(1);
     assert!(done.stdout.lines().all(|line| line.contains(": ")), "{}", done.stdout);
     done.prints(&format!("run {run_id}: ")).prints("checksum").says(" problem");
