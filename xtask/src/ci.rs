@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::setup::{CARGO_DENY, Ready};
 use crate::test::{Outcome, Tally};
-use crate::{process, schemas, setup, test, tidy};
+use crate::{crash, process, schemas, setup, test, tidy};
 
 /// How a stage ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub(crate) fn run() -> Result<bool> {
             }
             Ok(held(failure.is_none()))
         }),
+        stage("crash", || Ok(held(crash::check()?))),
         stage("doc", || {
             let mut doc = process::cargo(["doc", "--workspace", "--no-deps"])?;
             Ok(held(process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?))

@@ -26,7 +26,7 @@ use point::Point;
 use trial::Bench;
 
 /// How many points a check of a change visits.
-pub(crate) const IN_CI: u32 = 50;
+const IN_CI: u32 = 50;
 
 /// A build that breaks a promise, and what breaks it.
 const MUTANTS: [(&str, &str); 2] = [
@@ -51,8 +51,15 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
     sweep(&bench, order.points, order.seed)
 }
 
+/// What a change must pass: a sweep, and the proof that a sweep finds something.
+pub(crate) fn check() -> Result<bool> {
+    let bench = Bench::new(build()?)?;
+    let order = Order { points: IN_CI, seed: 1, mutants: true };
+    Ok(sweep(&bench, order.points, order.seed)? & mutants(&bench, &order)?)
+}
+
 /// Visits the points, and says how it went.
-pub(crate) fn sweep(bench: &Bench, points: u32, seed: u64) -> Result<bool> {
+fn sweep(bench: &Bench, points: u32, seed: u64) -> Result<bool> {
     eprintln!("crash: {points} points, seed {seed}, undisturbed in {:?}", bench.undisturbed_time());
     let began = Instant::now();
     let (mut failed, mut killed, mut resumes, mut doubts) = (0, 0, 0, 0);
@@ -92,7 +99,10 @@ fn mutants(bench: &Bench, order: &Order) -> Result<bool> {
         });
         match caught {
             Some((number, violation)) => {
-                println!("crash: mutant `{name}` caught at point {number}: {violation:#}");
+                // The innermost cause is the violation; what was expected of events is long.
+                let violation: String =
+                    violation.root_cause().to_string().chars().take(200).collect();
+                println!("crash: mutant `{name}` caught at point {number}: {violation}");
             }
             None => {
                 all_caught = false;
@@ -126,7 +136,7 @@ fn parse(args: &[String]) -> Result<Order> {
 }
 
 /// Builds `pe` so that it can be made to die at its fail points, beside the ordinary build.
-pub(crate) fn build() -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     let mut cargo = process::cargo(["build", "-p", "pe-cli", "--features", "failpoints"])?;
     if !process::run(&mut cargo)? {
         bail!("`pe` could not be built with its fail points");

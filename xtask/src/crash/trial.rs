@@ -16,7 +16,7 @@ use super::{plan, verdict};
 const MOST_PROCESSES: usize = 16;
 
 /// What every trial needs.
-pub(crate) struct Bench {
+pub(super) struct Bench {
     pe: PathBuf,
     program: PathBuf,
     undisturbed: End,
@@ -59,7 +59,7 @@ struct Ended {
 
 impl Bench {
     /// Runs the plan once without disturbance.
-    pub(crate) fn new(pe: PathBuf) -> Result<Self> {
+    pub(super) fn new(pe: PathBuf) -> Result<Self> {
         let program = std::env::current_exe().context("where is this program?")?;
         let nothing = End { report: Value::Null, events: Vec::new(), ledger: Vec::new() };
         let mut bench = Self { pe, program, undisturbed: nothing, took: Duration::ZERO };
@@ -77,7 +77,7 @@ impl Bench {
     }
 
     /// How long the undisturbed run took.
-    pub(crate) fn undisturbed_time(&self) -> Duration {
+    pub(super) fn undisturbed_time(&self) -> Duration {
         self.took
     }
 
@@ -85,7 +85,7 @@ impl Bench {
     pub(super) fn visit(&self, point: &Point, mutant: Option<&str>) -> Result<Outcome> {
         let mut world = World::new(self, mutant)?;
         let judged = world.visit(point);
-        if judged.is_err() {
+        if judged.is_err() && mutant.is_none() {
             // For whoever wants to look.
             let kept = world.dir.keep();
             return judged.with_context(|| format!("kept in {}", kept.display()));
