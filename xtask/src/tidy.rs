@@ -5,6 +5,7 @@
 
 mod layers;
 mod manifests;
+mod promises;
 mod purity;
 #[cfg(test)]
 mod sample;
@@ -41,7 +42,7 @@ impl fmt::Display for Violation {
 /// A rule: the workspace in, its violations out.
 type Rule = fn(&Workspace) -> Vec<Violation>;
 
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     layers::every_crate_has_a_layer,
     layers::edges_point_down,
     layers::testkit_is_for_tests,
@@ -50,6 +51,7 @@ const RULES: [Rule; 14] = [
     manifests::lints_are_shared,
     manifests::one_integration_test,
     top_level::nothing_else_at_the_top,
+    promises::promises_are_defended,
     sources::files_open_with_their_purpose,
     sources::files_are_short,
     sources::no_mod_rs,

@@ -180,11 +180,11 @@ fn the_database_is_named_or_lies_where_data_belongs() {
         assert_eq!(settings.database, expected.map(PathBuf::from), "{variables:?}");
         assert_eq!(settings.warnings, [] as [String; 0]);
     };
-    let home = ("HOME", "/home/me");
+    let home = ("HOME", "/me");
     check(&[], None, None);
-    check(&[home], None, Some("/home/me/.local/share/pe/pe.db"));
+    check(&[home], None, Some("/me/.local/share/pe/pe.db"));
     check(&[home, ("XDG_DATA_HOME", "/data")], None, Some("/data/pe/pe.db"));
-    check(&[home, ("XDG_DATA_HOME", "data")], None, Some("/home/me/.local/share/pe/pe.db"));
+    check(&[home, ("XDG_DATA_HOME", "data")], None, Some("/me/.local/share/pe/pe.db"));
     check(&[home, ("PE_DB", "here.db")], None, Some("here.db"));
     check(&[home, ("PE_DB", "here.db")], Some("there.db"), Some("there.db"));
 }
