@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pe_exec::{ApprovalRequest, Approver, Decision};
 use pe_model::{BoxFuture, JsonMap, PendingCall, RunState, StepStatus, ToolSet, WaitingFor};
 use serde_json::Value;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, mpsc};
 
 use crate::console::{Console, Tone};
 use crate::progress::Presenter;
@@ -22,39 +22,47 @@ impl Approver for AlwaysYes {
     }
 }
 
+/// What a person has answered so far.
+#[derive(Default)]
+struct Answers {
+    /// Whether the answer was once "all".
+    all: bool,
+    lines: Lines,
+}
+
 /// Asks the person at the terminal, one question at a time.
 pub(crate) struct Terminal {
     console: Console,
     tools: ToolSet,
     presenter: Arc<Presenter>,
-    /// Whether the answer was once "all"; held while a question is open.
-    all: Mutex<bool>,
+    /// Held while a question is open.
+    answers: Mutex<Answers>,
 }
 
 impl Terminal {
     /// Asks on stderr and reads from stdin, both of which must be terminals.
     pub(crate) fn new(console: Console, tools: ToolSet, presenter: Arc<Presenter>) -> Self {
-        Self { console, tools, presenter, all: Mutex::new(false) }
+        Self { console, tools, presenter, answers: Mutex::default() }
     }
 
     async fn ask(&self, request: ApprovalRequest) -> Decision {
-        let mut all = self.all.lock().await;
-        if *all {
+        let mut answers = self.answers.lock().await;
+        if answers.all {
             return Decision::Approve;
         }
         let pause = self.presenter.pause().await;
+        answers.lines.forget();
         self.console.say(&question(&request, &self.tools, &self.console));
         loop {
             pause.begin_line();
             prompt();
-            // Dropped when the run stops; the thread then waits for a line that nobody reads.
-            let Some(line) = read_line().await else { return Decision::Unanswered };
+            let Some(line) = answers.lines.next().await else { return Decision::Unanswered };
             pause.end_line();
             match Answer::read(&line) {
                 Some(Answer::Yes) => return Decision::Approve,
                 Some(Answer::No) => return Decision::Reject,
                 Some(Answer::All) => {
-                    *all = true;
+                    answers.all = true;
                     return Decision::Approve;
                 }
                 None => {}
@@ -93,17 +101,36 @@ fn prompt() {
     let _ = stderr.flush();
 }
 
-/// A line from stdin, or `None` at its end. A thread reads it, because reading a terminal
+/// The lines of stdin. One thread reads them for all questions, because reading a terminal
 /// cannot be broken off; it does not keep the program from ending.
-async fn read_line() -> Option<String> {
-    let (sender, line) = oneshot::channel();
-    let read = move || {
-        let mut text = String::new();
-        let read = io::stdin().read_line(&mut text);
-        let _ = sender.send(read.ok().filter(|&bytes| bytes > 0).map(|_| text));
-    };
-    std::thread::Builder::new().name("answer".to_owned()).spawn(read).ok()?;
-    line.await.ok().flatten()
+#[derive(Default)]
+struct Lines {
+    read: Option<mpsc::UnboundedReceiver<String>>,
+}
+
+impl Lines {
+    /// Forgets what was typed before a question was shown.
+    fn forget(&mut self) {
+        while self.read.as_mut().is_some_and(|read| read.try_recv().is_ok()) {}
+    }
+
+    /// The next line, or `None` at the end of input.
+    async fn next(&mut self) -> Option<String> {
+        if self.read.is_none() {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let read = move || {
+                let mut text = String::new();
+                while io::stdin().read_line(&mut text).is_ok_and(|bytes| bytes > 0) {
+                    if sender.send(std::mem::take(&mut text)).is_err() {
+                        return;
+                    }
+                }
+            };
+            std::thread::Builder::new().name("answer".to_owned()).spawn(read).ok()?;
+            self.read = Some(receiver);
+        }
+        self.read.as_mut()?.recv().await
+    }
 }
 
 /// What is asked: the step and every call that it would make.

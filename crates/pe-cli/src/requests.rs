@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use pe_exec::{Answer, Controller};
+use pe_exec::{Answer, AnswerError, Controller};
 use pe_model::RunId;
 use pe_store::SqliteStore;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,14 @@ pub(crate) enum Request {
     Answer(Answer),
     /// To stop, as an interrupt would.
     Stop,
+}
+
+/// A request on its way: only the owner that it was meant for does it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Letter {
+    /// Counts the owners of the run.
+    epoch: u64,
+    request: Request,
 }
 
 /// What came of it.
@@ -56,7 +64,8 @@ pub(crate) fn ask(
     run_id: &RunId,
     request: &Request,
 ) -> Result<Asked, Failure> {
-    let body = serde_json::to_value(request).context("cannot write the request")?;
+    let letter = Letter { epoch: store.run(run_id)?.epoch, request: request.clone() };
+    let body = serde_json::to_value(letter).context("cannot write the request")?;
     let id = store.send_request(run_id, &body)?;
     let began = Instant::now();
     loop {
@@ -70,7 +79,10 @@ pub(crate) fn ask(
             };
         }
         if !is_live || began.elapsed() > PATIENCE {
-            store.withdraw_request(id)?;
+            if !store.withdraw_request(id)? {
+                // It was answered just now.
+                continue;
+            }
             return match is_live {
                 false => Ok(Asked::NobodyThere),
                 true => Err(anyhow!("the process that runs the run does not answer").into()),
@@ -88,18 +100,24 @@ pub(crate) async fn serve(
 ) {
     let Ok(run_id) = run.wait_for(Option::is_some).await.map(|id| id.clone()) else { return };
     let Some(run_id) = run_id else { return };
+    let Ok(own) = store.run(&run_id).map(|run| run.epoch) else { return };
     let mut seen = None;
     loop {
         // A database that cannot be read now stops the run where it writes, not here.
         let changed = store.change_counter().ok();
-        if changed != seen {
+        if changed != seen
+            && let Ok(open) = store.open_requests(&run_id)
+        {
             seen = changed;
-            for (id, body) in store.open_requests(&run_id).unwrap_or_default() {
-                let reply = match serde_json::from_value(body) {
-                    Ok(request) => carry_out(request, &controller).await,
-                    Err(error) => Reply::Refused(format!("cannot read the request: {error}")),
+            for (id, body) in open {
+                let reply = match serde_json::from_value::<Letter>(body) {
+                    Ok(letter) if letter.epoch != own => {
+                        Some(Reply::Refused("it was meant for an earlier process".to_owned()))
+                    }
+                    Ok(letter) => carry_out(letter.request, &controller).await,
+                    Err(error) => Some(Reply::Refused(format!("cannot read the request: {error}"))),
                 };
-                if let Ok(reply) = serde_json::to_value(&reply) {
+                if let Some(reply) = reply.and_then(|reply| serde_json::to_value(reply).ok()) {
                     let _ = store.answer_request(id, &reply);
                 }
             }
@@ -108,17 +126,19 @@ pub(crate) async fn serve(
     }
 }
 
-async fn carry_out(request: Request, controller: &Controller) -> Reply {
-    match request {
+/// Does what was asked; `None` where the run has ended, and nobody did it.
+async fn carry_out(request: Request, controller: &Controller) -> Option<Reply> {
+    Some(match request {
         Request::Stop => {
             controller.stop();
             Reply::Done
         }
         Request::Answer(answer) => match controller.answer(answer).await {
             Ok(()) => Reply::Done,
+            Err(AnswerError::Ended) => return None,
             Err(error) => Reply::Refused(format!("{:#}", anyhow::Error::from(error))),
         },
-    }
+    })
 }
 
 #[cfg(test)]
@@ -130,12 +150,18 @@ mod tests {
     #[test]
     fn a_request_survives_its_way() {
         let resolution = Resolution::Done { output: Arc::new(serde_json::json!({"a": [1]})) };
-        let resolve =
-            Answer::Resolve { step_id: "s".into(), generation: 2, iteration: 3, resolution };
+        let resolve = Answer::Resolve {
+            step_id: "s".into(),
+            generation: 2,
+            iteration: 3,
+            attempt: 4,
+            resolution,
+        };
         let approve = Answer::Approve { step_id: "s".into(), generation: 0 };
         for request in [Request::Answer(resolve), Request::Answer(approve), Request::Stop] {
-            let sent = serde_json::to_value(&request).unwrap();
-            assert_eq!(serde_json::from_value::<Request>(sent).unwrap(), request);
+            let letter = Letter { epoch: 3, request };
+            let sent = serde_json::to_value(&letter).unwrap();
+            assert_eq!(serde_json::from_value::<Letter>(sent).unwrap(), letter);
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum Answer {
         generation: u32,
         /// The iteration in doubt; 0 for a step that is no loop.
         iteration: u32,
+        /// The attempt in doubt, so that a decision never means a later one.
+        attempt: u32,
         /// What was decided.
         #[serde(flatten)]
         resolution: Resolution,
@@ -127,26 +129,9 @@ impl From<Answer> for Input {
         match answer {
             Answer::Approve { step_id, generation } => Self::Approve { step_id, generation },
             Answer::Reject { step_id, generation } => Self::Reject { step_id, generation },
-            Answer::Resolve { step_id, generation, iteration, resolution } => {
-                Self::Resolve { step_id, generation, iteration, resolution }
+            Answer::Resolve { step_id, generation, iteration, attempt, resolution } => {
+                Self::Resolve { step_id, generation, iteration, attempt, resolution }
             }
-        }
-    }
-}
-
-impl Answer {
-    /// Whether a refusal is about this answer.
-    pub(crate) fn is_refused_by(&self, refusal: &Refusal) -> bool {
-        match (self, refusal) {
-            (
-                Self::Approve { step_id, generation } | Self::Reject { step_id, generation },
-                Refusal::NotWaiting { step_id: step, generation: of },
-            ) => step == step_id && of == generation,
-            (
-                Self::Resolve { step_id, generation, iteration, .. },
-                Refusal::NotInDoubt { step_id: step, generation: of, iteration: number },
-            ) => step == step_id && of == generation && number == iteration,
-            _ => false,
         }
     }
 }

@@ -102,7 +102,8 @@ pub use people::{ApprovalRequest, Approver, Decision, Observer};
 pub use policy::{AllowRule, CallRule, CallRules, Policy, PolicyError, ToolRules};
 pub use resume::{Recorded, ResumeError};
 pub use scheduler::{
-    Attempt, Command, Input, Millis, Refusal, Reuse, ReviseError, RunOptions, Scheduler, Turn,
+    Attempt, Command, Input, Millis, Refusal, Refused, Reuse, ReuseError, ReviseError, RunOptions,
+    Scheduler, Turn,
 };
 pub use simulate::{Simulation, Slot, simulate};
 pub use virtual_run::{Response, VirtualRun, run_virtual};

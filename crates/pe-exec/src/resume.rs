@@ -195,7 +195,8 @@ impl Driver {
         let mut scheduler = Scheduler::restore(plan, self.rules(), state);
         let all = [Input::Hold, resume].into_iter().chain(inputs).chain([Input::Pause]);
         let turn = scheduler.handle_all(all, 0);
-        if let Some(refusal) = turn.refused.into_iter().next() {
+        if let Some(refused) = turn.refused.into_iter().next() {
+            let refusal = refused.refusal;
             return Err(ResumeError::Refused { run_id: run_id.clone(), refusal });
         }
         self.journal.append(&turn.events).await?;

@@ -32,8 +32,8 @@ mod settle;
 mod stop;
 
 use board::{Board, Stage};
-pub use reuse::Reuse;
 use reuse::Takeover;
+pub use reuse::{Reuse, ReuseError};
 pub use revise::ReviseError;
 use revise::Revision;
 
@@ -118,6 +118,8 @@ pub enum Input {
         generation: u32,
         /// The iteration in doubt; 0 for a step that is no loop.
         iteration: u32,
+        /// The attempt in doubt, so that a decision never means a later one.
+        attempt: u32,
         /// What was decided.
         resolution: Resolution,
     },
@@ -152,7 +154,16 @@ pub struct Turn {
     pub commands: Vec<Command>,
     /// Inputs that did not fit the state of the run; nothing came of them. Outcomes that come
     /// too late are not among them: they are expected.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<Refused>,
+}
+
+/// An input from which nothing came, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its place among the inputs of the turn; `None` for a revision that was noted earlier.
+    pub input: Option<usize>,
+    /// Why.
+    pub refusal: Refusal,
 }
 
 /// An input that did not fit the state of the run.
@@ -161,6 +172,14 @@ pub enum Refusal {
     /// A new plan cannot be put in force.
     #[error("the plan cannot be revised")]
     Revision(#[source] ReviseError),
+    /// Another process has owned the run since.
+    #[error("owner {epoch} of the run was followed by owner {current}")]
+    Overtaken {
+        /// The owner that wants to go on.
+        epoch: u64,
+        /// The owner on record.
+        current: u64,
+    },
     /// A run that has ended cannot be resumed.
     #[error("the run has ended: it is {status}")]
     Ended {
@@ -175,8 +194,10 @@ pub enum Refusal {
         /// The generation that the answer speaks of.
         generation: u32,
     },
-    /// A decision about an iteration that is not in doubt.
-    #[error("iteration {iteration} of step `{step_id}` is not in doubt in generation {generation}")]
+    /// A decision about an attempt that is not in doubt.
+    #[error(
+        "attempt {attempt} of iteration {iteration} of step `{step_id}` is not in doubt in generation {generation}"
+    )]
     NotInDoubt {
         /// The step.
         step_id: StepId,
@@ -184,6 +205,8 @@ pub enum Refusal {
         generation: u32,
         /// The iteration that the decision speaks of.
         iteration: u32,
+        /// The attempt that the decision speaks of.
+        attempt: u32,
     },
 }
 
@@ -224,6 +247,10 @@ pub struct Scheduler {
     takeover: Option<Takeover>,
     /// Nothing starts in this process.
     on_hold: bool,
+    /// Made from a state whose consequences are not drawn yet.
+    is_restored: bool,
+    /// The place of the input that is being taken.
+    taking: Option<usize>,
     stop_deadline: Option<Millis>,
     /// Time spent with an attempt or a retry pending, for the plan's timeout.
     active_ms: Millis,
@@ -257,7 +284,7 @@ impl Scheduler {
                 seed: options.seed,
                 started_at: options.started_at,
                 origin: options.origin,
-                from_run: options.reuse.as_ref().map(|reuse| reuse.from.run_id.clone()),
+                from_run: options.reuse.as_ref().map(|reuse| reuse.from().run_id.clone()),
             },
         };
         let state = RunState::begin(&begin).expect("because it starts with `run_started`");
@@ -267,13 +294,15 @@ impl Scheduler {
         scheduler
     }
 
-    /// A scheduler that goes on where `state` stands; `plan` is `state.plan`, compiled.
+    /// A scheduler that goes on where `state` stands; `plan` is `state.plan`, compiled. What
+    /// follows from the state is drawn, and recorded, with the first input.
     ///
     /// Attempts that are under way in `state` are taken to be under way still, and time to be
     /// counted by the same clock: another process gives [`Input::Resume`] first.
     pub fn restore(plan: ValidPlan, rules: Arc<dyn CallRules>, state: RunState) -> Self {
         let mut scheduler = Self::assemble(plan, rules, state);
-        scheduler.rebuild();
+        scheduler.board.drop_dead_timers(&scheduler.state);
+        scheduler.is_restored = true;
         scheduler
     }
 
@@ -290,6 +319,8 @@ impl Scheduler {
             revision: None,
             takeover: None,
             on_hold: false,
+            is_restored: false,
+            taking: None,
             stop_deadline: None,
             active_ms: 0,
             turn: Turn::default(),
@@ -320,21 +351,28 @@ impl Scheduler {
     /// outcomes before everything else, so that none is lost to a stop or a timeout that it
     /// beat.
     pub fn handle_all(&mut self, inputs: impl IntoIterator<Item = Input>, now: Millis) -> Turn {
-        let inputs: Vec<Input> = inputs.into_iter().collect();
-        if inputs.iter().any(|input| matches!(input, Input::Resume { .. })) {
+        let inputs: Vec<(usize, Input)> = inputs.into_iter().enumerate().collect();
+        let resumes = inputs.iter().any(|(_, input)| matches!(input, Input::Resume { .. }));
+        if resumes {
             self.offset = self.state.elapsed_ms;
         }
         self.spend_time(now.saturating_add(self.offset));
-        let is_outcome = |input: &Input| {
+        if self.is_restored && !resumes && !self.state.is_finished() {
+            self.rebuild();
+        }
+        let pauses = inputs.iter().any(|(_, input)| matches!(input, Input::Pause));
+        let is_outcome = |(_, input): &(usize, Input)| {
             matches!(input, Input::AttemptSucceeded { .. } | Input::AttemptFailed { .. })
         };
-        let (outcomes, others): (Vec<Input>, Vec<Input>) = inputs.into_iter().partition(is_outcome);
-        for input in outcomes.into_iter().chain(others) {
+        let (outcomes, others): (Vec<_>, Vec<_>) = inputs.into_iter().partition(is_outcome);
+        for (place, input) in outcomes.into_iter().chain(others) {
+            self.taking = Some(place);
             if let (Input::Begin, Some(begin)) = (&input, &self.begin) {
                 let begin = Event { at_ms: now, ..begin.clone() };
                 self.state = RunState::begin(&begin).expect("because it starts with `run_started`");
                 self.turn.events.push(begin);
                 self.begin = None;
+                self.take_over_what_holds();
                 self.consider_all();
             } else if self.begin.is_none() {
                 let was_finished = self.state.is_finished();
@@ -345,10 +383,12 @@ impl Scheduler {
                 }
             }
         }
-        if self.begin.is_none() {
+        self.taking = None;
+        if self.begin.is_none() && !(self.is_restored && self.state.is_finished()) {
             self.advance();
-            // What could be taken over was decided without waiting for anything.
-            self.takeover = None;
+            if pauses {
+                self.pause();
+            }
         }
         std::mem::take(&mut self.turn)
     }
@@ -375,20 +415,20 @@ impl Scheduler {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Begin | Input::Tick => {}
+            // A pause is taken when everything else has been.
+            Input::Begin | Input::Tick | Input::Pause => {}
             Input::Resume { epoch, config, resumed_at } => self.resume(epoch, config, resumed_at),
             Input::Hold => self.on_hold = true,
             Input::AttemptSucceeded { key, output } => self.succeeded(&key, output),
             Input::AttemptFailed { key, error } => self.failed(&key, &error),
             Input::Cancel { cause, grace_ms } => self.cancel(cause, grace_ms),
-            Input::Pause => self.pause(),
             Input::Revise { plan, weights, cause, reason, patch } => {
                 self.revise(Revision { plan, weights, cause, reason, patch });
             }
             Input::Approve { step_id, generation } => self.approve(step_id, generation),
             Input::Reject { step_id, generation } => self.reject(step_id, generation),
-            Input::Resolve { step_id, generation, iteration, resolution } => {
-                self.resolve(step_id, generation, iteration, resolution);
+            Input::Resolve { step_id, generation, iteration, attempt, resolution } => {
+                self.resolve(step_id, generation, (iteration, attempt), resolution);
             }
         }
     }
@@ -413,6 +453,7 @@ impl Scheduler {
 
     /// Draws the consequences of everything that the state holds already.
     fn rebuild(&mut self) {
+        self.is_restored = false;
         for place in 0..self.plan.steps().len() {
             self.hold_again(place);
             match self.board.stage[place] {
@@ -440,6 +481,10 @@ impl Scheduler {
         };
         self.state.apply(&event).expect("because the scheduler decides only what fits the state");
         self.turn.events.push(event);
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.turn.refused.push(Refused { input: self.taking, refusal });
     }
 
     /// Whether steps may begin.

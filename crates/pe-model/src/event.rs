@@ -77,9 +77,11 @@ pub struct PendingCall {
     pub arguments: Arc<JsonMap>,
 }
 
-/// A call of another run whose output was taken over.
+/// A call of another run, an iteration of a step, whose outcome was taken over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReusedCall {
+    /// The attempts that it took there.
+    pub attempts: u32,
     /// The version of the tool that made it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tool_version: String,
@@ -87,8 +89,9 @@ pub struct ReusedCall {
     pub effect: Effect,
     /// The arguments, references resolved.
     pub arguments: Arc<JsonMap>,
-    /// What the call returned.
-    pub output: Arc<Value>,
+    /// What the call returned; none where it did not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Arc<Value>>,
 }
 
 /// What made a new version of a plan.
@@ -203,8 +206,11 @@ pub enum EventKind {
         generation: u32,
         /// The run that did the work.
         from_run: RunId,
-        /// The calls that completed there, by iteration.
+        /// The calls that were made there, by iteration.
         iterations: Vec<ReusedCall>,
+        /// How long the step took there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        execution_time_ms: Option<u64>,
         /// How the step failed there, if another one stands in for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,

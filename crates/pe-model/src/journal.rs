@@ -100,7 +100,8 @@ impl fmt::Debug for Claim {
 /// - **Retries**: none by the caller: a failed append stops the run.
 /// - **Cancellation**: dropping a future may leave the batch written or not, whole.
 pub trait Journal: Send + Sync {
-    /// Takes a run, one that exists or one that is to begin, for this process alone.
+    /// Takes a run, one that exists or one that is to begin, for this process alone. The
+    /// claim's epoch is greater than that of every claim before.
     fn claim<'a>(&'a self, run_id: &'a RunId) -> BoxFuture<'a, Result<Claim, JournalError>>;
 
     /// Appends a batch of one run's events.

@@ -32,15 +32,16 @@ struct Again<'a> {
 pub(super) fn retry(verb: &RetryVerb, context: &mut Context) -> Result<Exit, Failure> {
     let flags = Flags::executing(&verb.execute);
     let settings = context.settings(flags.clone())?;
+    database::open_existing(&settings)?;
     let store = database::open(&settings)?;
     let reuse = reuse(&store, &verb.run, &verb.from)?;
-    let name = store.run(&reuse.from.run_id)?.name;
-    if verb.failed && verb.from.is_empty() && !has_unfinished(&reuse.from) {
+    let name = store.run(&reuse.from().run_id)?.name;
+    if verb.failed && verb.from.is_empty() && !has_unfinished(reuse.from()) {
         let message = format!("run {name} has nothing that did not succeed");
         return Err(Failure::usage_message(message)
             .hint("`--from STEP` runs a step and its descendants again"));
     }
-    let document = written(&name, &reuse.from.plan)?;
+    let document = written(&name, &reuse.from().plan)?;
     let (parameters, execute) = (&verb.parameters[..], &verb.execute);
     begin(Again { document, reuse, parameters, execute }, &store, &flags, settings, context)
 }
@@ -49,10 +50,11 @@ pub(super) fn retry(verb: &RetryVerb, context: &mut Context) -> Result<Exit, Fai
 pub(super) fn fork(verb: &ForkVerb, context: &mut Context) -> Result<Exit, Failure> {
     let flags = Flags::executing(&verb.execute);
     let settings = context.settings(flags.clone())?;
+    database::open_existing(&settings)?;
     let store = database::open(&settings)?;
     let reuse = reuse(&store, &verb.run, &verb.from)?;
-    let name = store.run(&reuse.from.run_id)?.name;
-    let recorded = &reuse.from.plan;
+    let name = store.run(&reuse.from().run_id)?.name;
+    let recorded = &reuse.from().plan;
     let document = match (&verb.plan, verb.plan_version, &recorded.plan_id) {
         (Some(path), _, _) => {
             let document = Document::read(&Source::new(path), None)?;
@@ -106,14 +108,14 @@ fn begin(
     context: &mut Context,
 ) -> Result<Exit, Failure> {
     let Again { document, reuse, parameters, execute } = again;
-    let root = root(execute.root.clone(), &reuse.from)?;
+    let root = root(execute.root.clone(), reuse.from())?;
     let tools = pe_tools::builtin(&tool_config(&settings, Some(&root))).map_err(Failure::usage)?;
-    let config = flags.over(&reuse.from.config)?;
+    let config = flags.over(&reuse.from().config)?;
     let limits = Limits { strictness: config.plan_validation_strictness, ..settings.limits };
     let source = document.name.clone();
     let loaded = Loaded::check(document, &tools.catalog(), &limits, parameters);
     let plan = loaded.plan_or_verdict(context).map_err(|invalid| invalid.1)?;
-    check_from(&reuse.run_again, &plan)?;
+    check_from(reuse.run_again(), &plan)?;
     let origin = origin(Some(Path::new(&root)), Some(&source));
     let run = NewRun { reuse: Some(reuse), origin, ..NewRun::from(plan) };
     let console = context.console.clone();
@@ -123,8 +125,11 @@ fn begin(
 }
 
 /// A step that is to run again must still be there.
-fn check_from(run_again: &[StepId], plan: &pe_validate::ValidPlan) -> Result<(), Failure> {
-    match run_again.iter().find(|id| plan.plan().step(id).is_none()) {
+fn check_from<'a>(
+    mut run_again: impl Iterator<Item = &'a StepId>,
+    plan: &pe_validate::ValidPlan,
+) -> Result<(), Failure> {
+    match run_again.find(|id| plan.plan().step(id).is_none()) {
         None => Ok(()),
         Some(gone) => {
             Err(Failure::usage_message(format!("the plan has no step `{gone}` (any more)")))

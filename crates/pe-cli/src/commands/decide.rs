@@ -14,6 +14,7 @@ use pe_model::{
 use pe_store::{RunSummary, SqliteStore};
 
 use super::Context;
+use super::resume::not_imported;
 use super::run::unknown_step;
 use crate::args::{CancelVerb, ResolveVerb, Ruling, StepVerb};
 use crate::database;
@@ -27,8 +28,11 @@ use crate::words::one_line;
 /// `pe cancel`.
 pub(super) fn cancel(verb: &CancelVerb, context: &mut Context) -> Result<Exit, Failure> {
     let desk = Desk::open(&verb.run, context)?;
-    let where_ = desk.deliver(&Request::Stop)?;
-    if where_ == Delivered::ToOwner {
+    if desk.run.is_live {
+        let (name, owner) = (&desk.run.name, &desk.run.owner);
+        context.console.inform(&format!("asking {owner} to stop run {name}"));
+    }
+    if desk.deliver(&Request::Stop)? == Delivered::ToOwner {
         desk.wait_for_the_end()?;
     }
     let status = desk.store.run(&desk.run.run_id)?.status;
@@ -87,8 +91,9 @@ pub(super) fn resolve(verb: &ResolveVerb, context: &mut Context) -> Result<Exit,
     let desk = Desk::open(&verb.run, context)?;
     let step = desk.step(&verb.step)?;
     let iteration = desk.iteration(&verb.step, step, verb.iteration)?;
+    let attempt = step.iterations[iteration as usize].attempts;
     let (step_id, generation) = (StepId::new(&verb.step), step.generation);
-    let answer = Answer::Resolve { step_id, generation, iteration, resolution };
+    let answer = Answer::Resolve { step_id, generation, iteration, attempt, resolution };
     let delivered = desk.deliver(&Request::Answer(answer))?;
     desk.say_done(&verb.step, &format!("resolved as {done}"), delivered, context);
     Ok(Exit::Success)
@@ -124,6 +129,7 @@ impl Desk {
         database::open_existing(&settings)?;
         let store = database::open(&settings)?;
         let run = database::find_run(&store, word)?;
+        not_imported(&run)?;
         let state = store.state(&run.run_id)?;
         let tools = pe_tools::builtin(&tool_config(&settings, None)).map_err(Failure::usage)?;
         let journal = Arc::clone(&store) as Arc<dyn pe_model::Journal>;

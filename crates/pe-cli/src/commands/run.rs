@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pe_exec::{Finished, NewRun, Reuse, simulate};
+use pe_exec::{Finished, NewRun, Reuse, ReuseError, simulate};
 use pe_model::{JsonMap, PlanStatus, RunReport, RunState, StepId, ToolSet, Usage, nearest};
-use pe_store::SqliteStore;
+use pe_store::{REDACTED, SqliteStore};
 use pe_validate::ValidPlan;
 
 use super::Context;
@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::loading::{Loaded, tool_config};
 use crate::settings::{Flags, Settings};
 use crate::summary;
-use crate::words::one_line;
+use crate::words::{one_line, quoted};
 
 /// `pe run`: a goal needs a model, a file does not.
 pub(super) fn run(verb: &RunVerb, context: &mut Context) -> Result<Exit, Failure> {
@@ -78,6 +78,9 @@ fn file(path: &Path, args: &RunArgs, context: &mut Context) -> Result<Exit, Fail
     if args.dry_run {
         return dry_run(&plan, &settings, kind, context);
     }
+    if args.reuse.is_some() {
+        database::open_existing(&settings)?;
+    }
     let store = database::open(&settings)?;
     let reuse = args.reuse.as_deref().map(|word| reuse(&store, word, &[])).transpose()?;
     let source = Source::new(path).name();
@@ -109,12 +112,49 @@ pub(super) fn reuse(
     run_again: &[String],
 ) -> Result<Reuse, Failure> {
     let run = database::find_run(store, word)?;
-    let from = store.state(&run.run_id)?;
-    let run_again: Vec<StepId> = run_again.iter().map(StepId::new).collect();
-    if let Some(unknown) = run_again.iter().find(|id| from.place(id).is_none()) {
-        return Err(Failure::usage_message(unknown_step(unknown.as_str(), &from, &run.name)));
+    let name = &run.name;
+    if run.is_live {
+        return Err(Failure::usage_message(format!("run {name} is under way: {}", run.owner))
+            .hint(format!("`pe cancel {name}` stops it, `pe watch {name}` looks on")));
     }
-    Ok(Reuse { from, run_again })
+    let mut from = store.state(&run.run_id)?;
+    if run.imported {
+        check_imported(&from, name)?;
+        // Where it ran is on another machine.
+        from.origin.remove(ROOT);
+    }
+    Reuse::new(from, run_again.iter().map(StepId::new)).map_err(|error| match error {
+        ReuseError::NoSuchStep { step_id, .. } => match store.state(&run.run_id) {
+            Ok(state) => Failure::usage_message(unknown_step(step_id.as_str(), &state, name)),
+            Err(error) => error.into(),
+        },
+        ReuseError::InDoubt { ref step_id, .. } => {
+            let id = quoted(step_id.as_str()).into_owned();
+            let hint = format!(
+                "say what happened: `pe resume {name}`, then `pe resolve {name} {id} --done`, \
+                 `--failed` or `--retry`; or `--from {id}` if it is to run again"
+            );
+            Failure { exit: Exit::NeedsPerson, error: error.into(), hint: Some(hint) }
+        }
+    })
+}
+
+/// What was taken out of an exported run is missing in every call that it would be part of, and
+/// finished work could not be told from work that is to be done again.
+fn check_imported(from: &RunState, name: &str) -> Result<(), Failure> {
+    let calls = from.steps().iter().flat_map(|step| &step.iterations);
+    let is_redacted = serde_json::to_string(&*from.plan).is_ok_and(|t| t.contains(REDACTED))
+        || calls.into_iter().any(|call| {
+            serde_json::to_string(&*call.arguments).is_ok_and(|text| text.contains(REDACTED))
+        });
+    if !is_redacted {
+        return Ok(());
+    }
+    let message = format!(
+        "run {name} was imported without its secrets ({REDACTED}): it can be looked at, and not \
+         be run again"
+    );
+    Err(Failure::usage_message(message).hint("run its plan from the file that it came from"))
 }
 
 /// Says that a run has no such step, and which one may be meant.
@@ -171,7 +211,12 @@ pub(super) fn conclude(
         console.say(&format!("{} {waiting}", console.paint(Tone::Caution, "waiting:")));
     }
     for next in summary::next_moves(&state, &name) {
-        console.inform(&format!("{} {next}", console.paint(Tone::Strong, "next:")));
+        let text = format!("{} {next}", console.paint(Tone::Strong, "next:"));
+        // What needs a person is never left out.
+        match exit {
+            Exit::NeedsPerson => console.say(&text),
+            _ => console.inform(&text),
+        }
     }
     match kind {
         OutputKind::Json => context.output.json(&report)?,

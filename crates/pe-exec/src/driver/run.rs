@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::control::{Asked, StopLevel};
 use crate::failpoint::{crash_at, is_set_off};
 use crate::{
-    AnswerError, ApprovalRequest, Attempt, Command, Control, Decision, Input, Refusal, Scheduler,
+    AnswerError, ApprovalRequest, Attempt, Command, Control, Decision, Input, Refused, Scheduler,
     Turn,
 };
 
@@ -24,8 +24,8 @@ pub(crate) struct Run<'d> {
     driver: &'d Driver,
     scheduler: Scheduler,
     clock: Clock,
-    /// Held for as long as the run is driven.
-    _claim: Claim,
+    /// Held for as long as an attempt of the run is alive.
+    claim: Arc<Claim>,
     attempts: JoinSet<Result<Value, ToolError>>,
     under_way: HashMap<Id, AttemptKey>,
     handles: HashMap<AttemptKey, AbortHandle>,
@@ -36,8 +36,9 @@ pub(crate) struct Run<'d> {
     /// The step that the open question is about, and its generation.
     asked_about: Option<(StepId, u32)>,
     control: Control,
-    /// Answers from outside whose sender is to be told what came of them.
-    asked: Vec<Asked>,
+    /// Answers from outside whose sender is to be told what came of them, each with its
+    /// place among the inputs.
+    asked: Vec<(usize, Asked)>,
 }
 
 type Joined = Result<(Id, Result<Value, ToolError>), JoinError>;
@@ -53,7 +54,7 @@ impl<'d> Run<'d> {
             driver,
             scheduler,
             clock: Clock::start(),
-            _claim: claim,
+            claim: Arc::new(claim),
             attempts: JoinSet::new(),
             under_way: HashMap::new(),
             handles: HashMap::new(),
@@ -83,7 +84,11 @@ impl<'d> Run<'d> {
             }
             if !events.is_empty() {
                 crash_at("driver::before_append");
-                self.driver.journal.append(&events).await?;
+                if let Err(error) = self.driver.journal.append(&events).await {
+                    // Nobody else may go on before the last attempt has ended.
+                    self.attempts.shutdown().await;
+                    return Err(error.into());
+                }
                 crash_at("driver::after_append");
                 if let Some(observer) = &self.driver.observer {
                     observer.observe(&events);
@@ -130,17 +135,18 @@ impl<'d> Run<'d> {
     }
 
     fn note_asked(&mut self, asked: Asked, inputs: &mut Vec<Input>) {
-        inputs.push(asked.answer.clone().into());
-        self.asked.push(asked);
+        self.asked.push((inputs.len(), asked));
+        let answer = self.asked.last().map(|(_, asked)| asked.answer.clone());
+        inputs.extend(answer.map(Input::from));
     }
 
     /// Tells those who answered from outside what came of it, now that it is durable.
-    fn reply(&mut self, refused: &[Refusal]) {
-        for Asked { answer, reply } in self.asked.drain(..) {
-            let refusal = refused.iter().find(|refusal| answer.is_refused_by(refusal));
+    fn reply(&mut self, refused: &[Refused]) {
+        for (place, Asked { reply, .. }) in self.asked.drain(..) {
+            let refusal = refused.iter().find(|refused| refused.input == Some(place));
             // Whoever does not wait for the reply does not need it.
             let _ = reply.send(match refusal {
-                Some(refusal) => Err(AnswerError::Refused(refusal.clone())),
+                Some(refused) => Err(AnswerError::Refused(refused.refusal.clone())),
                 None => Ok(()),
             });
         }
@@ -230,7 +236,9 @@ impl<'d> Run<'d> {
             max_output_bytes: limit,
         };
         let found = self.driver.tools.get(&tool).cloned();
+        let claim = Arc::clone(&self.claim);
         let handle = self.attempts.spawn(async move {
+            let _held = claim;
             let Some(tool) = found else {
                 let message = format!("there is no tool `{tool}`");
                 return Err(ToolError::new(ErrorClass::NotFound, message));

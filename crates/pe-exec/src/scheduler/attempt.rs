@@ -87,16 +87,18 @@ impl Scheduler {
         &mut self,
         step_id: StepId,
         generation: u32,
-        iteration: u32,
+        (iteration, attempt): (u32, u32),
         resolution: Resolution,
     ) {
         let place = self.state.place(&step_id).filter(|&place| {
             let step = self.state.step_at(place);
-            let phase = step.iterations.get(iteration as usize).map(|it| &it.phase);
-            step.generation == generation && matches!(phase, Some(IterationPhase::InDoubt { .. }))
+            let doubtful = step.iterations.get(iteration as usize).is_some_and(|it| {
+                it.attempts == attempt && matches!(it.phase, IterationPhase::InDoubt { .. })
+            });
+            step.generation == generation && doubtful
         });
         let Some(place) = place else {
-            self.turn.refused.push(Refusal::NotInDoubt { step_id, generation, iteration });
+            self.refuse(Refusal::NotInDoubt { step_id, generation, iteration, attempt });
             return;
         };
         let outcome = resolution.clone();

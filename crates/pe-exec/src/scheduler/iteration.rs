@@ -71,9 +71,8 @@ impl Scheduler {
             StepError::new(ErrorClass::NotFound, format!("there is no tool `{tool}`"))
         })?;
         if self.needs_word(place, &rule) && self.approved_call(place, iteration).is_none() {
-            // What was asked about is what is made; a call that is another one now is not.
-            let message = "the call is not the one that was asked about".to_owned();
-            return Err(StepError::new(ErrorClass::Permission, message));
+            // Nobody was asked about this very call, or whoever allowed it is not there any more.
+            return self.ask(place);
         }
         let limit = self.state.config.budget.tool_calls;
         if limit.is_some_and(|limit| self.state.attempts_started >= limit) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use pe_expr::Limits;
 use pe_model::{
-    ErrorClass, EventKind, JsonMap, PendingCall, SkipReason, StepError, StepId, StepStatus,
-    TriggerRule, WaitingFor, kind_of,
+    ErrorClass, EventKind, IterationPhase, JsonMap, PendingCall, SkipReason, StepError, StepId,
+    StepStatus, TriggerRule, WaitingFor, kind_of,
 };
 use pe_validate::{LoopKind, StepKind};
 use serde_json::Value;
@@ -59,6 +59,15 @@ impl Scheduler {
         }
     }
 
+    /// Whether a step that has not begun could begin, were nothing held back.
+    pub(super) fn could_begin(&self, place: usize) -> bool {
+        let is_fallback = matches!(self.plan.steps()[place].kind, StepKind::Fallback { .. });
+        self.board.stage[place] == Stage::Blocked
+            && (!is_fallback || self.board.called[place])
+            && self.board.ordering[place] == 0
+            && matches!(self.trigger(place), Trigger::Go)
+    }
+
     fn trigger(&self, place: usize) -> Trigger {
         let tally = self.board.tally[place];
         let settled = tally.unsettled == 0;
@@ -70,7 +79,10 @@ impl Scheduler {
             TriggerRule::AllSuccess | TriggerRule::NoneFailed if tally.failed > 0 => {
                 Trigger::Skip(upstream)
             }
-            TriggerRule::OneSuccess if tally.done > 0 => Trigger::Go,
+            // What may be taken over is decided when all of its dependencies are known.
+            TriggerRule::OneSuccess if tally.done > 0 && (settled || self.takeover.is_none()) => {
+                Trigger::Go
+            }
             _ if !settled => Trigger::Wait,
             TriggerRule::AllSuccess if tally.skipped > 0 => Trigger::Skip(upstream),
             TriggerRule::OneSuccess if tally.failed + tally.skipped > 0 => Trigger::Skip(upstream),
@@ -113,6 +125,12 @@ impl Scheduler {
         if self.take_over(place) {
             return Ok(());
         }
+        self.ask(place)
+    }
+
+    /// Asks a person about the calls of a step that need somebody's word, or queues it where
+    /// none does.
+    pub(super) fn ask(&mut self, place: usize) -> Result<(), StepError> {
         match self.question(place)? {
             Some((waiting_for, calls)) => {
                 let (step_id, generation) = self.named(place);
@@ -130,7 +148,7 @@ impl Scheduler {
         self.emit(EventKind::LoopStarted { step_id, generation, count, items });
     }
 
-    /// What a person must be asked before the step starts.
+    /// What a person must be asked before the step's calls are made, or made again.
     fn question(&self, place: usize) -> Result<Option<(WaitingFor, Vec<PendingCall>)>, StepError> {
         let step = &self.plan.steps()[place];
         if !step.approval && !self.rules.may_need_consent(&step.tool) {
@@ -138,7 +156,11 @@ impl Scheduler {
         }
         let mut calls = Vec::new();
         for iteration in 0..self.iteration_count(place) {
-            let arguments = self.arguments(place, iteration)?;
+            let arguments = match self.state.step_at(place).iterations.get(iteration as usize) {
+                Some(begun) if matches!(begun.phase, IterationPhase::Completed { .. }) => continue,
+                Some(begun) => Arc::clone(&begun.arguments),
+                None => self.arguments(place, iteration)?,
+            };
             // A tool that does not exist fails its step when the call is made.
             let Some(rule) = self.rules.judge(&step.tool, &arguments) else { return Ok(None) };
             if self.needs_word(place, &rule) {
@@ -217,7 +239,7 @@ impl Scheduler {
         });
         if place.is_none() {
             let step_id = step_id.clone();
-            self.turn.refused.push(Refusal::NotWaiting { step_id, generation });
+            self.refuse(Refusal::NotWaiting { step_id, generation });
         }
         place
     }

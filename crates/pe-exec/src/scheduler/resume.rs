@@ -15,7 +15,11 @@ impl Scheduler {
     pub(super) fn resume(&mut self, epoch: u64, config: OrchestratorConfig, resumed_at: Timestamp) {
         let status = self.state.status;
         if matches!(status, PlanStatus::Completed | PlanStatus::Failed) {
-            self.turn.refused.push(Refusal::Ended { status });
+            self.refuse(Refusal::Ended { status });
+            return;
+        }
+        if epoch <= self.state.epoch {
+            self.refuse(Refusal::Overtaken { epoch, current: self.state.epoch });
             return;
         }
         self.emit(EventKind::RunResumed { epoch, config: Arc::new(config), resumed_at });

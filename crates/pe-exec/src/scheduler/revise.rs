@@ -42,7 +42,7 @@ impl Scheduler {
     pub(super) fn revise(&mut self, revision: Revision) {
         match self.check_revision(&revision.plan) {
             Ok(()) => self.revision = Some(revision),
-            Err(error) => self.turn.refused.push(Refusal::Revision(error)),
+            Err(error) => self.refuse(Refusal::Revision(error)),
         }
     }
 
@@ -63,7 +63,7 @@ impl Scheduler {
             Ok(reset) => reset,
             Err(error) => {
                 // A step went into doubt meanwhile.
-                self.turn.refused.push(Refusal::Revision(error));
+                self.refuse(Refusal::Revision(error));
                 self.rebuild();
                 return true;
             }

@@ -23,7 +23,12 @@ impl Scheduler {
     }
 
     pub(super) fn pause(&mut self) {
-        if !self.is_stalled() {
+        if !self.is_stalled() || self.state.stopping.is_some() {
+            return;
+        }
+        // What was only held back goes on in the next process.
+        let steps = 0..self.plan.steps().len();
+        if self.on_hold && (self.board.has_queued() || { steps }.any(|at| self.could_begin(at))) {
             return;
         }
         let doubtful = self.state.steps().iter().any(|step| step.status == StepStatus::InDoubt);

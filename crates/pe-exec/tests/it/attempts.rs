@@ -183,7 +183,13 @@ fn in_doubt() -> ByHand {
 
 fn resolve(resolution: Resolution) -> ByHand {
     let mut run = in_doubt();
-    run.give(Input::Resolve { step_id: "a".into(), generation: 0, iteration: 0, resolution });
+    run.give(Input::Resolve {
+        step_id: "a".into(),
+        generation: 0,
+        iteration: 0,
+        attempt: 1,
+        resolution,
+    });
     run
 }
 

@@ -117,7 +117,7 @@ fn the_call_that_was_asked_about_is_the_call_that_is_made() {
 }
 
 #[test]
-fn a_call_that_was_allowed_and_has_become_another_one_is_not_made() {
+fn a_call_that_was_allowed_and_has_become_another_one_is_asked_about() {
     // `b` is allowed as long as nothing is done, waits for the slot, and is another call then.
     let config = OrchestratorConfig { max_parallel_steps: 1, ..OrchestratorConfig::default() };
     let ran = run_with(
@@ -129,7 +129,8 @@ fn a_call_that_was_allowed_and_has_become_another_one_is_not_made() {
         config,
     );
     assert_eq!(ran.order(), ["a"]);
-    assert_eq!(ran.error("b"), "permission: the call is not the one that was asked about");
+    assert_eq!((ran.status(), ran.told("b")), (PlanStatus::Waiting, "waiting: consent".into()));
+    assert_eq!(ran.step("b").pending_calls[0].arguments["safe"], false, "as it would be made");
 }
 
 #[test]

@@ -187,7 +187,15 @@ impl World {
             let doubtful =
                 |it: &pe_model::IterationState| matches!(it.phase, IterationPhase::InDoubt { .. });
             let iteration = step.iterations.iter().position(doubtful).unwrap() as u32;
-            return self.give(Input::Resolve { step_id, generation: 0, iteration, resolution });
+            let attempt = step.iterations[iteration as usize].attempts;
+            let generation = 0;
+            return self.give(Input::Resolve {
+                step_id,
+                generation,
+                iteration,
+                attempt,
+                resolution,
+            });
         }
         match self.run.scheduler.next_wake() {
             Some(wake) => {
@@ -201,14 +209,16 @@ impl World {
 
 /// How a run is disturbed from outside.
 struct Disturbance {
-    /// The round in which it is asked to stop.
+    /// The rounds, modulo 25, in which it is asked to stop; it is resumed then.
     stop_at: Option<usize>,
     /// After how many rounds its process dies, again and again.
     crash_every: Option<usize>,
+    /// Whether people decide while no process runs it.
+    decides: bool,
 }
 
 fn check(plan: Plan, dice: &[[u8; 2]], slots: usize, fail_fast: bool, disturbance: Disturbance) {
-    let Disturbance { stop_at, crash_every } = disturbance;
+    let Disturbance { stop_at, crash_every, decides } = disturbance;
     let config = OrchestratorConfig {
         max_parallel_steps: slots,
         fail_fast,
@@ -221,7 +231,19 @@ fn check(plan: Plan, dice: &[[u8; 2]], slots: usize, fail_fast: bool, disturbanc
     let mut round = 0;
     while world.run.status() == PlanStatus::Running || is_paused(&world.run, round) {
         assert!(round < 5_000, "the run must end");
-        if stop_at == Some(round) && world.run.status() == PlanStatus::Running {
+        let [what, which] = dice[round % dice.len()];
+        if world.run.status() == PlanStatus::Cancelled {
+            world.crash(false);
+        } else if decides && round % 7 == 5 && round < 300 && what % 3 == 0 {
+            let state = world.run.scheduler.state().clone();
+            world.run.decide(which);
+            world.observe(state);
+            if !matches!(world.run.status(), PlanStatus::Completed | PlanStatus::Failed) {
+                world.crash(false);
+            }
+        } else if stop_at.is_some_and(|at| round % 25 == at && round < 300)
+            && world.run.status() == PlanStatus::Running
+        {
             world.give(Input::Cancel { cause: StopCause::Interrupted, grace_ms: Some(3) });
         } else if crash_every.is_some_and(|every| round % every == every - 1) && round < 200 {
             world.crash(round % 2 == 0);
@@ -239,7 +261,8 @@ fn check(plan: Plan, dice: &[[u8; 2]], slots: usize, fail_fast: bool, disturbanc
 
 /// A run that pauses for a person goes on for a while: somebody answers.
 fn is_paused(run: &ByHand, round: usize) -> bool {
-    matches!(run.status(), PlanStatus::Waiting | PlanStatus::InDoubt) && round < 400
+    matches!(run.status(), PlanStatus::Waiting | PlanStatus::InDoubt | PlanStatus::Cancelled)
+        && round < 400
 }
 
 /// No call is made again that has completed, and none that must happen once while nobody knows
@@ -331,7 +354,9 @@ proptest! {
         fail_fast in prop::bool::weighted(0.2),
         stop_at in prop::option::weighted(0.3, 0_usize..25),
         crash_every in prop::option::weighted(0.4, 1_usize..12),
+        decides in any::<bool>(),
     ) {
-        check(plan, &dice, slots, fail_fast, Disturbance { stop_at, crash_every });
+        let disturbance = Disturbance { stop_at, crash_every, decides };
+        check(plan, &dice, slots, fail_fast, disturbance);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use pe_exec::{CallRule, CallRules, Reuse, RunOptions, run_virtual};
+use pe_exec::{CallRule, CallRules, Input, Reuse, ReuseError, RunOptions, Scheduler, run_virtual};
 use pe_model::{EventKind, JsonMap, OrchestratorConfig, Plan, PlanFile, PlanStatus, RunState};
 use serde_json::{Value, json};
 
-use crate::support::{Ran, Rules, compile, options, respond, run_plan};
+use crate::support::{ByHand, Ran, Rules, compile, options, respond, run_plan, valid};
 
 fn plan(steps: &Value, context: Value) -> Plan {
     PlanFile::from_value(json!({"goal": "g", "steps": steps, "context": context})).unwrap().plan
@@ -27,10 +27,8 @@ impl Again {
     }
 
     fn run(&self, steps: &Value, context: Value, rules: Arc<dyn CallRules>) -> Ran {
-        let reuse = Reuse {
-            from: self.from.clone(),
-            run_again: self.run_again.iter().map(|id| (*id).into()).collect(),
-        };
+        let run_again = self.run_again.iter().map(|id| (*id).into());
+        let reuse = Reuse::new(self.from.clone(), run_again).unwrap();
         let options = RunOptions { reuse: Some(reuse), ..options(OrchestratorConfig::default()) };
         let ran = Ran(run_virtual(compile(plan(steps, context)), rules, options, respond));
         let folded = RunState::fold(&ran.0.events).unwrap().unwrap();
@@ -62,7 +60,7 @@ fn a2_the_same_plan_runs_nothing_again_and_says_where_its_results_come_from() {
     assert_eq!(ran.0.state.from_run.as_ref().unwrap().as_str(), "before");
     let step = ran.step("a");
     assert_eq!(step.reused_from.as_ref().unwrap().as_str(), "before");
-    assert_eq!((step.attempts(), ran.0.state.attempts_started), (0, 0));
+    assert_eq!((step.attempts(), ran.0.state.attempts_started), (1, 0));
     assert_eq!(step.iterations[0].arguments["out"], 1, "the call stays on record");
 }
 
@@ -190,5 +188,65 @@ fn everything_is_taken_over_in_the_batch_that_begins_the_run() {
     let ran = check(chain(), chain(), &[]);
     let reused = ran.0.events.iter().filter(|e| matches!(e.kind, EventKind::StepReused { .. }));
     assert_eq!(reused.count(), 4);
-    assert!(ran.0.events.iter().all(|event| event.at_ms == 0));
+    let again = Again::after(&chain(), json!({}));
+    let reuse = Some(Reuse::new(again.from, []).unwrap());
+    let options = RunOptions { reuse, ..options(OrchestratorConfig::default()) };
+    let plan = compile(plan(&chain(), json!({})));
+    let turn = Scheduler::new(plan, Arc::new(Rules), options).handle(Input::Begin, 0);
+    assert_eq!(turn.events.len(), ran.0.events.len(), "one turn, and so one batch");
+}
+
+#[test]
+fn a_once_step_with_one_success_is_taken_over_too() {
+    let steps = json!([{"step_id": "a", "tool": "t"}, {"step_id": "b", "tool": "t"},
+        {"step_id": "c", "tool": "once", "dependencies": ["a", "b"],
+            "trigger_rule": "one_success"}]);
+    check(steps.clone(), steps.clone(), &[]);
+    let mut changed = steps.clone();
+    changed[1]["timeout_ms"] = json!(1_000);
+    check(steps, changed, &["b", "c"]);
+}
+
+#[test]
+fn an_expectation_that_reads_all_results_is_looked_at_again_when_steps_go() {
+    let last = json!({"step_id": "b", "tool": "t", "expect": "len(results) > 1"});
+    let before = json!([{"step_id": "x", "tool": "t"}, {"step_id": "a", "tool": "t"}, last]);
+    let after = json!([{"step_id": "a", "tool": "t"}, last]);
+    check(before, after, &["b"]);
+}
+
+#[test]
+fn readers_of_attempts_and_times_see_those_of_the_work_taken_over() {
+    let value = "{{ steps.a.attempts }} in {{ steps.a.execution_time_ms }}";
+    let steps = json!([{"step_id": "a", "tool": "t"},
+        {"step_id": "b", "tool": "once", "parameters": {"out": value}}]);
+    let ran = check(steps.clone(), steps, &[]);
+    assert_eq!(ran.output("b"), json!("1 in 10"));
+}
+
+#[test]
+fn a_fallback_of_a_step_that_never_called_anything_is_taken_over() {
+    let steps = json!([{"step_id": "z", "tool": "t", "parameters": {"out": {"n": 1}}},
+        {"step_id": "a", "tool": "t", "step_type": "conditional",
+            "condition": "results.z.missing > 1"},
+        {"step_id": "f", "tool": "once", "step_type": "fallback", "fallback_for": "a"},
+        {"step_id": "b", "tool": "once", "dependencies": ["a"]}]);
+    check(steps.clone(), steps, &[]);
+}
+
+#[test]
+fn the_work_of_a_run_in_doubt_is_not_taken_over_unless_somebody_knows() {
+    let steps = valid(json!([{"step_id": "a", "tool": "once"}, {"step_id": "b", "tool": "t"}]));
+    let mut run = ByHand::begin(steps, OrchestratorConfig::default());
+    let running = run.scheduler.state().clone();
+    run.crash(None);
+    let doubtful = run.scheduler.state().clone();
+    for from in [running, doubtful] {
+        let refused = Reuse::new(from.clone(), []).unwrap_err();
+        let (run_id, step_id) = (from.run_id.clone(), "a".into());
+        assert_eq!(refused, ReuseError::InDoubt { run_id, step_id });
+        assert!(Reuse::new(from.clone(), ["b".into()]).is_err());
+        assert!(Reuse::new(from.clone(), ["a".into()]).is_ok(), "whoever says so knows");
+        assert!(matches!(Reuse::new(from, ["x".into()]), Err(ReuseError::NoSuchStep { .. })));
+    }
 }

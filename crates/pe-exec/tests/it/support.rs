@@ -11,8 +11,9 @@ use pe_exec::{
     Attempt, CallRule, CallRules, Input, Response, RunOptions, Scheduler, VirtualRun, run_virtual,
 };
 use pe_model::{
-    Catalog, Effect, ErrorClass, Event, EventKind, JsonMap, OrchestratorConfig, Plan, PlanFile,
-    PlanId, PlanStatus, RevisionCause, RunId, RunState, StepState, StepStatus, ToolError, ToolSpec,
+    Catalog, Effect, ErrorClass, Event, EventKind, IterationPhase, JsonMap, OrchestratorConfig,
+    Plan, PlanFile, PlanId, PlanStatus, Resolution, RevisionCause, RunId, RunState, StepState,
+    StepStatus, StopCause, ToolError, ToolSpec,
 };
 use pe_validate::{Limits, ValidPlan, check};
 use serde_json::{Value, json};
@@ -195,6 +196,31 @@ pub(crate) fn starts(events: &[Event]) -> Vec<(String, u64)> {
     events.iter().filter_map(started).collect()
 }
 
+fn decision(state: &RunState, dice: u8) -> Option<Input> {
+    state.plan.steps.iter().zip(state.steps()).find_map(|(step, at)| {
+        let (step_id, generation) = (step.step_id.clone(), at.generation);
+        if at.status == StepStatus::Waiting {
+            return Some(match dice % 2 {
+                0 => Input::Approve { step_id, generation },
+                _ => Input::Reject { step_id, generation },
+            });
+        }
+        let iteration = at.iterations.iter().position(|it| match it.phase {
+            IterationPhase::InDoubt { .. } => true,
+            IterationPhase::Running { .. } => it.effect == Effect::Once,
+            _ => false,
+        })?;
+        let resolution = match dice % 3 {
+            0 => Resolution::Failed,
+            1 => Resolution::Retry,
+            _ => Resolution::Done { output: json!(1).into() },
+        };
+        let attempt = at.iterations[iteration].attempts;
+        let iteration = iteration as u32;
+        Some(Input::Resolve { step_id, generation, iteration, attempt, resolution })
+    })
+}
+
 /// A scheduler fed by hand.
 pub(crate) struct ByHand {
     pub(crate) scheduler: Scheduler,
@@ -223,7 +249,7 @@ impl ByHand {
 
     pub(crate) fn give(&mut self, input: Input) {
         let turn = self.scheduler.handle(input, self.now);
-        self.refused.extend(turn.refused);
+        self.refused.extend(turn.refused.into_iter().map(|refused| refused.refusal));
         self.events.extend(turn.events);
         for command in turn.commands {
             match command {
@@ -241,6 +267,11 @@ impl ByHand {
     /// The process dies: what was under way is lost, and so is what `unrecorded` led to. The
     /// next one counts time from 0 and goes on from the journal.
     pub(crate) fn crash(&mut self, unrecorded: Option<Input>) {
+        self.crash_into(Arc::new(Rules), unrecorded);
+    }
+
+    /// The same, where the next process has other rules.
+    pub(crate) fn crash_into(&mut self, rules: Arc<dyn CallRules>, unrecorded: Option<Input>) {
         if let Some(input) = unrecorded {
             self.scheduler.handle(input, self.now);
         }
@@ -250,8 +281,32 @@ impl ByHand {
         let plan = compile((*state.plan).clone());
         self.running.clear();
         self.now = 0;
-        self.scheduler = Scheduler::restore(plan, Arc::new(Rules), state);
+        self.scheduler = Scheduler::restore(plan, rules, state);
         self.give(Input::Resume { epoch, config, resumed_at: jiff::Timestamp::UNIX_EPOCH });
+    }
+
+    /// The process dies, and a person decides about the run as `Driver::decide` and `cancel`
+    /// record it; `dice` says what about the first step that needs a decision.
+    pub(crate) fn decide(&mut self, dice: u8) {
+        let state = RunState::fold(&self.events).unwrap().unwrap();
+        let (epoch, config) = (state.epoch + 1, (*state.config).clone());
+        self.running.clear();
+        self.now = 0;
+        let resumed_at = jiff::Timestamp::UNIX_EPOCH;
+        let mut inputs = vec![Input::Hold, Input::Resume { epoch, config, resumed_at }];
+        inputs.extend(decision(&state, dice));
+        if dice.is_multiple_of(5) {
+            inputs.push(Input::Cancel { cause: StopCause::Interrupted, grace_ms: Some(0) });
+        }
+        inputs.push(Input::Pause);
+        let plan = compile((*state.plan).clone());
+        self.scheduler = Scheduler::restore(plan, Arc::new(Rules), state);
+        let turn = self.scheduler.handle_all(inputs, 0);
+        assert!(turn.refused.is_empty(), "{:?}", turn.refused);
+        assert!(turn.commands.is_empty(), "a decision starts something");
+        self.events.extend(turn.events);
+        let folded = RunState::fold(&self.events).unwrap().unwrap();
+        assert_eq!(folded, *self.scheduler.state());
     }
 
     pub(crate) fn give_at(&mut self, now: u64, input: Input) {

@@ -103,7 +103,14 @@ impl RunState {
                 self.revise(plan, weights, reset);
                 self.adaptations += u32::from(*cause == RevisionCause::Adaptation);
             }
-            EventKind::StepReused { step_id, generation, from_run, iterations, error } => {
+            EventKind::StepReused {
+                step_id,
+                generation,
+                from_run,
+                iterations,
+                execution_time_ms,
+                error,
+            } => {
                 let over =
                     self.place(step_id).is_some_and(|place| is_loop_over(&self.plan.steps[place]));
                 let step = self.current(event, step_id, *generation)?;
@@ -111,6 +118,7 @@ impl RunState {
                     return Err(mismatch(event, step_id, "the step has begun"));
                 }
                 step.reuse(from_run, iterations, error.as_ref());
+                step.execution_time_ms = *execution_time_ms;
                 if error.is_none() {
                     if !step.may_complete() {
                         return Err(mismatch(event, step_id, "there is nothing to take over"));
@@ -122,6 +130,7 @@ impl RunState {
             EventKind::StepWaiting { step_id, generation, waiting_for, calls } => {
                 let step = self.current(event, step_id, *generation)?;
                 step.status = StepStatus::Waiting;
+                step.approved = false;
                 step.reason = Some(Reason::Waiting(*waiting_for));
                 step.pending_calls.clone_from(calls);
             }
@@ -217,7 +226,11 @@ impl RunState {
                     .iter()
                     .any(|it| matches!(it.phase, IterationPhase::InDoubt { .. }));
                 if !doubtful {
-                    step.status = StepStatus::Pending;
+                    let runs = step
+                        .iterations
+                        .iter()
+                        .any(|it| matches!(it.phase, IterationPhase::Running { .. }));
+                    step.status = if runs { StepStatus::Running } else { StepStatus::Pending };
                 }
                 self.reopen();
             }

@@ -107,15 +107,19 @@ impl StepState {
         calls: &[ReusedCall],
         error: Option<&StepError>,
     ) {
-        let done = |call: &ReusedCall| IterationState {
-            attempts: 0,
+        let made = |call: &ReusedCall| IterationState {
+            attempts: call.attempts,
             failures: 0,
             tool_version: call.tool_version.clone(),
             effect: call.effect,
             arguments: Arc::clone(&call.arguments),
-            phase: IterationPhase::Completed { output: Arc::clone(&call.output) },
+            phase: match (&call.output, error) {
+                (Some(output), _) => IterationPhase::Completed { output: Arc::clone(output) },
+                (None, Some(error)) => IterationPhase::Failed { error: error.clone() },
+                (None, None) => IterationPhase::Again,
+            },
         };
-        self.iterations = calls.iter().map(done).collect();
+        self.iterations = calls.iter().map(made).collect();
         self.reused_from = Some(from_run.clone());
         self.error = error.cloned();
         self.status = if error.is_some() { StepStatus::Failed } else { StepStatus::Completed };
