@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use pe_exec::{
     AllowRule, Approver, Control, Driver, Finished, NewRun, Observer, Policy, ResumeError,
 };
-use pe_model::{Event, Journal, OrchestratorConfig, RunId, RunState, ToolSet};
+use pe_model::{Event, Journal, OrchestratorConfig, RunId, RunReport, RunState, ToolSet, Usage};
 use pe_store::SqliteStore;
 use tokio::sync::watch;
 
@@ -90,7 +90,8 @@ impl Execution {
         if let Some(approver) = approver(self.says_yes, self.console, self.tools, &presenter) {
             driver = driver.approver(approver);
         }
-        let store = self.store;
+        let (store, known, output) = (self.store, announced.clone(), self.output);
+        let journal = Arc::clone(&store);
         let ended = runtime.block_on(async {
             let signals = Signals::listen().context("cannot listen for signals")?;
             let (controller, control) = Control::new();
@@ -118,12 +119,34 @@ impl Execution {
                 written = &mut shown => written.context("the progress thread ended early")??,
                 () = &mut abandoned => return Ok(None),
             }
-            Ok(Some(finished?))
+            let broken = |error| broken(error, known.borrow().as_ref(), &journal, output);
+            finished.map(Some).map_err(broken)
         });
         // Blocking work that nobody waits for any more must not hold the program.
         runtime.shutdown_background();
         ended
     }
+}
+
+/// A run that could not be recorded any more: what is on record is shown, and how to go on.
+fn broken(
+    error: ResumeError,
+    run_id: Option<&RunId>,
+    store: &SqliteStore,
+    output: OutputKind,
+) -> Failure {
+    let failure = Failure::from(error);
+    let Some(run) = run_id.and_then(|run_id| store.run(run_id).ok()) else { return failure };
+    if output == OutputKind::Json
+        && let Ok(state) = store.state(&run.run_id)
+    {
+        let mut report = RunReport::new(&state, String::new(), "file", Usage::none());
+        report.run_name = Some(run.name.clone());
+        // The error that follows is the worse news.
+        let _ = Output::stdout().json(&report);
+    }
+    let name = run.name;
+    failure.hint(format!("mend that, then `pe resume {name}` goes on; nothing recorded is lost"))
 }
 
 /// What people call runs.

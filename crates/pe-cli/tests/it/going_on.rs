@@ -301,3 +301,98 @@ fn nothing_is_executed_where_nothing_can_be_recorded() {
     }
     assert_eq!(std::fs::read_to_string(world.path().join("file")).unwrap(), "no database");
 }
+
+#[test]
+fn consent_that_ended_with_its_process_is_asked_for_again() {
+    let world = killed_after(json!([once_and_hang("a")]), "a", 1);
+    world.pe(&["resume", "last"]).exits(5);
+    world.pe(&["resolve", "last", "a", "--retry"]).exits(0);
+    world.pe(&["resume", "last"]).exits(5).says("a waits for consent");
+    world.pe(&["reject", "last", "a"]).exits(0);
+    assert_eq!(ledger(&world), ["a"]);
+}
+
+#[test]
+fn the_work_of_a_run_in_doubt_or_under_way_is_not_done_again_by_the_way() {
+    let world = killed_after(json!([echo("b", 1), once_and_hang("a")]), "a", 1);
+    for words in [
+        &["retry", "last", "--failed", "--yes"][..],
+        &["retry", "last", "--from", "b", "--yes"],
+        &["fork", "last", "--yes"],
+        &["run", "plan.json", "--reuse", "last", "--yes"],
+    ] {
+        let done = world.pe(words).exits(5);
+        done.says("nobody knows whether step `a`").says("a --done`, `--failed` or `--retry`");
+    }
+    assert_eq!(ledger(&world), ["a"]);
+
+    let world = World::with_plan(&plan(json!([once_and_hang("a")])));
+    let running = Running::start(&world, &["run", "plan.json", "--yes"], "a");
+    await_lines(&world, 1);
+    world.pe(&["retry", "last", "--failed", "--yes"]).exits(2).says("is under way");
+    running.signal("KILL");
+    running.end();
+    assert_eq!(ledger(&world), ["a"]);
+}
+
+#[test]
+fn an_imported_run_brings_neither_consent_nor_a_place_nor_half_of_its_secrets() {
+    let world = World::with_plan(&plan(json!([
+        {"step_id": "a", "tool": "echo", "approval": true, "parameters": {"value": 1}},
+        once("b", &["a"]),
+    ])));
+    world.pe(&["run", "plan.json"]).exits(5);
+    world.pe(&["approve", "last", "a"]).exits(0);
+    world.pe(&["resume", "last"]).exits(5);
+    world.pe(&["approve", "last", "b"]).exits(0);
+    world.pe(&["export", "last", "-o", "run.json"]).exits(0);
+    let there = World::new();
+    std::fs::copy(world.path().join("run.json"), there.path().join("run.json")).unwrap();
+    there.pe(&["import", "run.json"]).exits(0);
+    for verb in [&["resume", "last"][..], &["approve", "last", "b"], &["cancel", "last"]] {
+        there.pe(verb).exits(2).says("was imported, and goes on only where it began");
+    }
+    there.pe(&["retry", "last", "--failed"]).exits(5).says("b waits for consent");
+    there.pe(&["resume", "last", "--yes"]).exits(0);
+    assert_eq!((ledger(&there), ledger(&world).len()), (vec!["b".to_owned()], 0));
+
+    let mut secret = plan(json!([once("a", &[])]));
+    secret["context"] = json!({"password": "hunter2hunter2"});
+    let world = World::with_plan(&secret);
+    world.pe(&["run", "plan.json", "--yes"]).exits(0);
+    world.pe(&["export", "last", "-o", "run.json"]).exits(0);
+    world.pe(&["import", "run.json", "--db", "other.db"]).exits(0);
+    let retry = ["retry", "last", "--from", "a", "--yes", "--db", "other.db"];
+    world.pe(&retry).exits(2).says("was imported without its secrets");
+    assert_eq!(ledger(&world).len(), 1);
+}
+
+#[test]
+fn a_request_that_its_owner_never_saw_does_not_stop_the_next_one() {
+    let world = World::with_plan(&plan(json!([sleep("nap", 1_000)])));
+    let running = Running::start(&world, &["run", "plan.json"], "nap");
+    running.signal("STOP");
+    let mut cancel = world.command(&["cancel", "last"]).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    cancel.kill().unwrap();
+    cancel.wait().unwrap();
+    running.signal("KILL");
+    running.end();
+    world.pe(&["resume", "last"]).exits(0);
+}
+
+#[test]
+fn verbs_that_go_on_make_no_database() {
+    let world = World::with_plan(&plan(json!([echo("a", 1)])));
+    for words in [
+        &["resume", "last"][..],
+        &["retry", "last", "--failed"],
+        &["fork", "last"],
+        &["run", "plan.json", "--reuse", "last"],
+        &["approve", "last", "a"],
+    ] {
+        let words = [words, &["--db", "no.db"]].concat();
+        world.pe(&words).exits(2).says("there is no database at");
+        assert!(!world.exists("no.db"), "{words:?}");
+    }
+}
