@@ -6,11 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use jiff::Timestamp;
-use pe_model::{EventKind, PlanStatus, RunId, RunState};
+use pe_model::{PlanStatus, RunId, RunState};
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
+use crate::attempts::{self, Attempts};
 use crate::memo::event_ids;
 use crate::record::hash;
 use crate::store::Failure;
@@ -281,17 +282,28 @@ fn check_run(
     report.events += events.len() as u64;
     let what = || format!("run {run_id}");
     let key = history::key(connection, run_id)?;
-    let (from, to) = event_ids(key);
-    let calls: u64 = connection.query_row(
-        "SELECT count(*) FROM tool_calls WHERE id BETWEEN ?1 AND ?2",
-        [from, to],
+    let finished: bool = connection.query_row(
+        "SELECT finished_at IS NOT NULL FROM runs WHERE key = ?1",
+        [key],
         |row| row.get(0),
     )?;
-    let started =
-        |it: &&event_log::RecordedEvent| matches!(it.event.kind, EventKind::AttemptStarted { .. });
-    let expected = events.iter().filter(started).count() as u64;
-    if calls != expected {
-        report.add(what(), format!("has {calls} tool calls where its events have {expected}"));
+    let mut stored = attempts::stored(connection, key)?;
+    let mut wrong = 0;
+    for attempt in Attempts::of(&events).into_list() {
+        let fits = match stored.remove(&attempt.seq) {
+            // Rows may lag behind as long as the run has no end.
+            None => !finished,
+            Some((_, None)) if !finished => true,
+            Some(row) => attempt.is_stored_as(&row),
+        };
+        wrong += u32::from(!fits);
+    }
+    if wrong > 0 || !stored.is_empty() {
+        let strange = stored.len();
+        let problem = format!(
+            "has {wrong} tool calls listed otherwise than its events say, and {strange} more"
+        );
+        report.add(what(), problem);
     }
     match RunState::fold(events.iter().map(|recorded| &recorded.event)) {
         Err(error) => report.add(what(), format!("does not fold: {error}")),

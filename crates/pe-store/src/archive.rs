@@ -206,6 +206,7 @@ impl SqliteStore {
                 let author = Author { owner: &run.owner, now_ms: *now_ms, imports: true };
                 ledger::write(connection, &mut memo, batch, author).map_err(failure)?;
             }
+            ledger::catch_up(connection, &mut memo, &run_id).map_err(failure)?;
             let key = history::key(connection, &run_id)?;
             for call in &calls {
                 model_calls::add(connection, key, call)?;

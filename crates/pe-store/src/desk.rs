@@ -12,11 +12,11 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use crate::clock::now_ms;
 use crate::ledger::{self, Author, Trouble};
-use crate::lock::{self, LockFile};
+use crate::lock::{self, LockFile, RunLock};
 use crate::log::Log;
 use crate::memo::{Known, Memo};
 use crate::store::Failure;
-use crate::writer::Append;
+use crate::writer::{Append, Job, Jobs};
 use crate::{StoreError, error, failpoint, opening};
 
 /// The one place of a process through which a database is written.
@@ -24,6 +24,8 @@ pub(crate) struct Desk {
     path: PathBuf,
     durability: Durability,
     owner: String,
+    /// Back to this desk, for whoever has something to say later.
+    jobs: Jobs,
     tools: Option<Tools>,
     memos: Memos,
     poison: Option<String>,
@@ -46,6 +48,21 @@ enum Patience {
 
 type Memos = HashMap<RunId, Memo>;
 
+/// A run's lock, whose end the desk hears of.
+struct Held {
+    jobs: Jobs,
+    run_id: RunId,
+    lock: Option<RunLock>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.lock.take());
+        let run_id = self.run_id.clone();
+        self.jobs.send(Job::Task(Box::new(move |desk| desk.part(&run_id))));
+    }
+}
+
 /// What writing takes, opened with the first write.
 struct Tools {
     connection: Connection,
@@ -54,11 +71,12 @@ struct Tools {
 }
 
 impl Desk {
-    pub(crate) fn new(path: &Path, durability: Durability) -> Self {
+    pub(crate) fn new(path: &Path, durability: Durability, jobs: Jobs) -> Self {
         Self {
             path: path.to_owned(),
             durability,
             owner: format!("process {}", std::process::id()),
+            jobs,
             tools: None,
             memos: HashMap::new(),
             poison: None,
@@ -71,7 +89,9 @@ impl Desk {
     pub(crate) fn commit_quickly(&mut self, append: Append) -> Option<Append> {
         let small = append.batch.events.len() <= SMALL.0 && append.batch.text.len() <= SMALL.1;
         let quick = self.pace.is_some_and(|pace| pace < QUICK);
-        if !small || !quick || failpoint::is_set("store::lose_batch") {
+        // Where a run stands is read from its events, however many they are.
+        let is_read = self.memos.get(&append.batch.run_id).is_some_and(Memo::is_read);
+        if !small || !quick || !is_read || failpoint::is_set("store::lose_batch") {
             return Some(append);
         }
         match self.commit_together(std::slice::from_ref(&append), Patience::Leave) {
@@ -177,7 +197,27 @@ impl Desk {
         self.memos.retain(|_, memo| memo.is_held());
         self.memos.insert(run_id.clone(), Memo::new(epoch, guard.held(), Known::Unread));
         failpoint::crash("store::after_claim");
-        Ok(Claim::new(run_id.clone(), epoch, guard))
+        let held = Held { jobs: self.jobs.clone(), run_id: run_id.clone(), lock: Some(guard) };
+        Ok(Claim::new(run_id.clone(), epoch, held))
+    }
+
+    /// A claim has ended: what the tables lack of the run is written, unless another process
+    /// has taken it and will do so.
+    fn part(&mut self, run_id: &RunId) {
+        let memo = self.memos.get(run_id).filter(|memo| !memo.is_held());
+        if !memo.is_some_and(Memo::lags_behind) {
+            return;
+        }
+        if let Some(mut memo) = self.memos.remove(run_id) {
+            let done = self.write("list tool calls", |connection| {
+                match ledger::catch_up(connection, &mut memo, run_id) {
+                    Ok(()) | Err(Trouble::Refused(_)) => Ok(()),
+                    Err(Trouble::Failed(error)) => Err(Failure::Sql(error)),
+                }
+            });
+            // Nobody waits for it, and the next owner of the run makes up for it.
+            drop(done);
+        }
     }
 
     /// Who was the last to claim a run.

@@ -35,10 +35,13 @@ pub(crate) fn load(connection: &Connection, run_id: &RunId) -> Result<Vec<Record
     let events = load_by_key(connection, run_id, key)?;
     let last = events.len() as u64;
     let (from, to) = event_ids(key);
-    let reached: Option<i64> = connection
-        .prepare_cached("SELECT max(id) FROM tool_calls WHERE id BETWEEN ?1 AND ?2")?
-        .query_row([from, to], |row| row.get(0))?;
-    for beyond in [reached.map(seq_of), ended_seq].into_iter().flatten() {
+    let (started, ended): (Option<i64>, Option<u64>) = connection
+        .prepare_cached(
+            "SELECT max(id), max(ended_seq) FROM tool_calls WHERE id BETWEEN ?1 AND ?2",
+        )?
+        .query_row([from, to], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // Other tables tell of events that a torn end lacks.
+    for beyond in [started.map(seq_of), ended, ended_seq].into_iter().flatten() {
         if beyond >= last {
             return Err(damaged(run_id, format!("event {beyond} is missing, of {last} found")));
         }

@@ -6,7 +6,6 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::timestamp;
-use crate::event_log;
 use crate::lock::Census;
 use crate::memo::Standing;
 use crate::store::Failure;
@@ -122,12 +121,6 @@ pub(crate) fn key(connection: &Connection, run_id: &RunId) -> Result<i64, Failur
         .query_row([run_id.as_str()], |row| row.get(0))
         .optional()?
         .ok_or_else(|| Failure::NotFound("run", run_id.to_string()))
-}
-
-/// The fold of everything that is stored of a run, where it folds.
-pub(crate) fn fold_stored(connection: &Connection, run_id: &RunId, key: i64) -> Option<RunState> {
-    let events = event_log::load_by_key(connection, run_id, key).ok()?;
-    RunState::fold(events.iter().map(|recorded| &recorded.event)).ok()?
 }
 
 /// The run goes on.

@@ -11,7 +11,7 @@ use crate::writer::{Append, Job};
 use crate::{SqliteStore, event_log};
 
 /// Events that are nested deeply take much stack to read.
-const READER_STACK: usize = 16 * 1024 * 1024;
+pub(crate) const READER_STACK: usize = 16 * 1024 * 1024;
 
 impl Journal for SqliteStore {
     fn claim<'a>(&'a self, run_id: &'a RunId) -> BoxFuture<'a, Result<Claim, JournalError>> {

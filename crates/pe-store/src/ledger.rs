@@ -3,11 +3,11 @@
 //! One call is one batch inside the caller's transaction. Whatever can be refused is refused
 //! before the first row is written, so that a refusal leaves the others of a group alone.
 
-use pe_model::{Effect, Event, EventKind, JournalError, RunId, RunState};
+use pe_model::{Event, EventKind, JournalError, RunId, RunState};
 use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest, Sha256};
 
-use crate::memo::{Known, Memo, Standing, call_of, event_id};
+use crate::attempts::Attempts;
+use crate::memo::{Known, Memo, Standing, event_id};
 use crate::record::{Columns, Record, chain_start, link, references};
 use crate::{history, name, versions};
 
@@ -51,7 +51,8 @@ pub(crate) fn write(
     batch: &Batch,
     author: Author<'_>,
 ) -> Result<(), Trouble> {
-    if matches!(memo.known, Known::Unread) {
+    let is_unread = matches!(memo.known, Known::Unread);
+    if is_unread {
         memo.known = Known::read(connection, &batch.run_id)?;
     }
     check_owner(connection, memo, &batch.run_id)?;
@@ -67,6 +68,27 @@ pub(crate) fn write(
         insert(connection, standing, event, record, &batch.text, author)?;
         project(connection, standing, event, author)?;
         standing.next_seq += 1;
+    }
+    if let Known::Run(standing) = &mut memo.known {
+        let Standing { key, attempts, finished, .. } = standing.as_mut();
+        if *finished {
+            attempts.write_all(connection, *key)?;
+        } else if is_unread || attempts.are_many() {
+            attempts.write_settled(connection, *key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what the tables lack of a run that nobody goes on with for now.
+pub(crate) fn catch_up(
+    connection: &Connection,
+    memo: &mut Memo,
+    run_id: &RunId,
+) -> Result<(), Trouble> {
+    check_owner(connection, memo, run_id)?;
+    if let Known::Run(standing) = &mut memo.known {
+        standing.attempts.write_all(connection, standing.key)?;
     }
     Ok(())
 }
@@ -145,7 +167,7 @@ fn begin(
         finished: false,
         plan_id,
         plan_version,
-        calls: Default::default(),
+        attempts: Attempts::default(),
         state: None,
     })
 }
@@ -196,61 +218,12 @@ fn project(
     author: Author<'_>,
 ) -> rusqlite::Result<()> {
     fold(standing, event);
-    let end = |call: Option<i64>, outcome: &str, class: Option<&str>, duration: Option<u64>| {
-        let duration = duration.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
-        let Some(call) = call else { return Ok(()) };
-        connection
-            .prepare_cached(
-                "UPDATE tool_calls SET outcome = ?2, ended_seq = ?3,
-                    error_class = coalesce(?4, error_class), duration_ms = coalesce(?5, duration_ms)
-                WHERE id = ?1",
-            )?
-            .execute(params![call, outcome, event.seq, class, duration])
-            .map(drop)
-    };
+    standing.attempts.apply(event, author.now_ms);
     if standing.finished && event.kind.may_reopen() {
         standing.finished = false;
         history::set_running(connection, standing.key, author.now_ms)?;
     }
     match &event.kind {
-        EventKind::AttemptStarted { key, tool, tool_version, effect, arguments } => {
-            let arguments = serde_json::to_vec(arguments.as_ref()).unwrap_or_default();
-            let id = event_id(standing.key, event.seq);
-            connection
-                .prepare_cached(
-                    "INSERT INTO tool_calls (id, step_id, generation, iteration, attempt, tool,
-                        tool_version, effect, args_digest, started_at)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                )?
-                .execute(params![
-                    id,
-                    key.step_id.as_str(),
-                    key.generation,
-                    key.iteration,
-                    key.attempt,
-                    tool,
-                    tool_version,
-                    effect_name(*effect),
-                    &Sha256::digest(&arguments)[..16],
-                    author.now_ms,
-                ])?;
-            standing.calls.insert(call_of(key), id);
-            Ok(())
-        }
-        EventKind::AttemptSucceeded { key, duration_ms, .. } => {
-            end(standing.calls.remove(&call_of(key)), "succeeded", None, Some(*duration_ms))
-        }
-        EventKind::AttemptFailed { key, error, duration_ms, .. } => {
-            let call = standing.calls.get(&call_of(key)).copied();
-            end(call, "failed", Some(error.class.as_str()), Some(*duration_ms))
-        }
-        EventKind::AttemptInterrupted { key } => {
-            end(standing.calls.remove(&call_of(key)), "interrupted", None, None)
-        }
-        EventKind::StepInDoubt { step_id, generation, iteration, error } => {
-            let call = standing.calls.remove(&(step_id.clone(), *generation, *iteration));
-            end(call, "in_doubt", Some(error.class.as_str()), None)
-        }
         EventKind::PlanRevised { plan, cause, reason, patch, .. } => {
             let reason = if reason.is_empty() { versions::cause_name(*cause) } else { reason };
             let change = versions::Change {
@@ -268,9 +241,6 @@ fn project(
         }
         EventKind::RunFinished { status } => {
             standing.finished = true;
-            if standing.state.is_none() {
-                standing.state = history::fold_stored(connection, &event.run_id, standing.key);
-            }
             history::set_finished(connection, standing, *status, event.seq, author.now_ms)
         }
         _ => Ok(()),
@@ -283,15 +253,5 @@ fn fold(standing: &mut Standing, event: &Event) {
         standing.state = RunState::begin(event).ok();
     } else if standing.state.as_mut().is_some_and(|state| state.apply(event).is_err()) {
         standing.state = None;
-    }
-}
-
-/// The effect class as it is written.
-fn effect_name(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Pure => "pure",
-        Effect::Read => "read",
-        Effect::Idempotent => "idempotent",
-        Effect::Once => "once",
     }
 }

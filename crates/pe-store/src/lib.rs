@@ -2,8 +2,9 @@
 //!
 //! [`SqliteStore`] is a [`pe_model::Journal`]: what it acknowledges is committed, one thread
 //! commits everything that waits at once, and one process owns a run at a time. The tables
-//! that people ask about (runs, tool calls, plan versions) are written in the same
-//! transactions as the events that they follow from.
+//! that people ask about (runs, plan versions) are written in the same transactions as the events
+//! that they follow from; the table of tool calls lags behind while a run is live, whereas
+//! [`SqliteStore::tool_calls`] never does.
 //!
 //! ```
 //! use pe_model::Durability;
@@ -31,6 +32,7 @@ mod schema;
 
 mod record;
 
+mod attempts;
 mod desk;
 mod journal;
 mod ledger;

@@ -2,14 +2,16 @@
 //!
 //! A memo is a cache of the database: after a failure it is dropped and read again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pe_model::{AttemptKey, PlanId, RunId, RunState, StepId};
+use pe_model::{PlanId, RunId, RunState};
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::attempts::{self, Attempts};
+use crate::event_log;
 use crate::record::chain_start;
+use crate::store::Failure;
 
 /// One claimed run.
 #[derive(Debug)]
@@ -39,9 +41,9 @@ pub(crate) struct Standing {
     pub(crate) finished: bool,
     pub(crate) plan_id: PlanId,
     pub(crate) plan_version: u32,
-    /// The rows of attempts that may still get an outcome, by step, generation, iteration.
-    pub(crate) calls: HashMap<(StepId, u32, u32), i64>,
-    /// The fold of the run's events, where all of them were seen here.
+    /// What the table of tool calls does not know yet, or not for good.
+    pub(crate) attempts: Attempts,
+    /// The fold of the run's events, where they fold.
     pub(crate) state: Option<RunState>,
 }
 
@@ -63,6 +65,19 @@ pub(crate) fn seq_of(id: i64) -> u64 {
 impl Memo {
     pub(crate) fn new(epoch: u64, held: Arc<AtomicBool>, known: Known) -> Self {
         Self { epoch, known, held }
+    }
+
+    /// Whether it is known where the run stands.
+    pub(crate) fn is_read(&self) -> bool {
+        !matches!(self.known, Known::Unread)
+    }
+
+    /// Whether rows that follow from the run's events are not written yet.
+    pub(crate) fn lags_behind(&self) -> bool {
+        match &self.known {
+            Known::Run(standing) => !standing.finished && !standing.attempts.is_empty(),
+            Known::Unread | Known::Nothing => false,
+        }
     }
 
     /// Whether the claim still stands.
@@ -93,16 +108,7 @@ impl Known {
             )?
             .query_row([from, to], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let mut calls = HashMap::new();
-        let mut statement = connection.prepare_cached(
-            "SELECT id, step_id, generation, iteration FROM tool_calls
-            WHERE id BETWEEN ?1 AND ?2 AND (outcome IS NULL OR outcome = 'failed') ORDER BY id",
-        )?;
-        let mut rows = statement.query([from, to])?;
-        while let Some(row) = rows.next()? {
-            let step_id: String = row.get(1)?;
-            calls.insert((StepId::new(step_id), row.get(2)?, row.get(3)?), row.get(0)?);
-        }
+        let (state, attempts) = fold(connection, run_id, key)?;
         Ok(Self::Run(Box::new(Standing {
             key,
             next_seq: last.map_or(0, |(id, _)| seq_of(id) + 1),
@@ -110,13 +116,26 @@ impl Known {
             finished,
             plan_id: PlanId::new(plan_id),
             plan_version,
-            calls,
-            state: None,
+            attempts,
+            state,
         })))
     }
 }
 
-/// What an attempt is filed under until it has an outcome.
-pub(crate) fn call_of(key: &AttemptKey) -> (StepId, u32, u32) {
-    (key.step_id.clone(), key.generation, key.iteration)
+/// The folds of everything that is stored of a run, and with it the rows of tool calls that a
+/// process before this one did not get to write. Damaged events fold into nothing.
+fn fold(
+    connection: &Connection,
+    run_id: &RunId,
+    key: i64,
+) -> rusqlite::Result<(Option<RunState>, Attempts)> {
+    let events = match event_log::load_by_key(connection, run_id, key) {
+        Ok(events) => events,
+        Err(Failure::Sql(error)) => return Err(error),
+        Err(_) => return Ok((None, Attempts::default())),
+    };
+    let state = RunState::fold(events.iter().map(|recorded| &recorded.event)).ok().flatten();
+    let mut attempts = Attempts::of(&events);
+    attempts.forget(&attempts::stored(connection, key)?);
+    Ok((state, attempts))
 }

@@ -93,7 +93,9 @@ CREATE TABLE events (
     type TEXT AS (json_extract(payload, '$.type')) VIRTUAL
 ) STRICT;
 
--- What the events say about attempts. The id is that of the event that started it.
+-- What the events say about attempts, for whoever looks with another program. The id is that
+-- of the event that started it. While a run is live this lags behind by some attempts: rows
+-- are written when the run ends or pauses, and after every few dozen attempts.
 CREATE TABLE tool_calls (
     id INTEGER PRIMARY KEY,
     step_id TEXT NOT NULL,

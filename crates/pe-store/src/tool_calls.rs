@@ -1,16 +1,18 @@
 //! Every attempt of every call of a run, with what went in and what came out.
+//!
+//! It is folded from the run's events, so that it is complete at any moment; the table of the
+//! same name, which may lag behind, is not asked.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use pe_model::{Effect, EventKind, JsonMap, RunId, StepError, StepId};
-use rusqlite::Row;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::attempts::{Attempt, Attempts};
 use crate::clock::timestamp;
-use crate::memo::{event_ids, seq_of};
-use crate::{SqliteStore, StoreError, event_log, history};
+use crate::{SqliteStore, StoreError};
 
 /// One attempt of a tool call.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,34 +51,33 @@ pub struct ToolCallRecord {
     pub error: Option<StepError>,
 }
 
-const COLUMNS: &str = "SELECT id, step_id, generation, iteration, attempt, tool, tool_version,
-    effect, started_at, outcome, ended_seq, duration_ms FROM tool_calls
-    WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-
-fn read(row: &Row<'_>, run_id: &RunId) -> rusqlite::Result<ToolCallRecord> {
-    let step_id = StepId::new(row.get::<_, String>(1)?);
-    let (generation, iteration) = (row.get(2)?, row.get(3)?);
-    let attempt = row.get(4)?;
-    let key = pe_model::AttemptKey { step_id, generation, iteration, attempt };
-    let effect: String = row.get(7)?;
-    Ok(ToolCallRecord {
-        seq: seq_of(row.get(0)?),
-        idempotency_key: key.idempotency_key(run_id),
-        step_id: key.step_id,
-        generation,
-        iteration,
-        attempt,
-        tool: row.get(5)?,
-        tool_version: row.get(6)?,
-        effect: serde_json::from_value(effect.into()).unwrap_or_default(),
-        started_at: timestamp(row.get(8)?),
-        outcome: row.get(9)?,
-        ended_seq: row.get(10)?,
-        duration_ms: row.get(11)?,
-        arguments: Arc::default(),
-        output: None,
-        error: None,
-    })
+/// An attempt with what the event that ended it says.
+fn record(run_id: &RunId, attempt: Attempt, end: Option<&EventKind>) -> ToolCallRecord {
+    let (output, error) = match end {
+        Some(EventKind::AttemptSucceeded { output, .. }) => (Some(Arc::clone(output)), None),
+        Some(EventKind::AttemptFailed { error, .. } | EventKind::StepInDoubt { error, .. }) => {
+            (None, Some(error.clone()))
+        }
+        _ => (None, None),
+    };
+    ToolCallRecord {
+        seq: attempt.seq,
+        idempotency_key: attempt.key.idempotency_key(run_id),
+        step_id: attempt.key.step_id,
+        generation: attempt.key.generation,
+        iteration: attempt.key.iteration,
+        attempt: attempt.key.attempt,
+        tool: attempt.tool,
+        tool_version: attempt.tool_version,
+        effect: attempt.effect,
+        started_at: timestamp(attempt.started_at),
+        outcome: attempt.outcome.map(str::to_owned),
+        ended_seq: attempt.ended_seq,
+        duration_ms: attempt.duration_ms,
+        arguments: attempt.arguments,
+        output,
+        error,
+    }
 }
 
 impl SqliteStore {
@@ -85,30 +86,17 @@ impl SqliteStore {
     /// # Errors
     /// A [`StoreError`] when the database cannot be read, the run is not known or damaged.
     pub fn tool_calls(&self, run_id: &RunId) -> Result<Vec<ToolCallRecord>, StoreError> {
-        self.read("list tool calls", |connection| {
-            let (from, to) = event_ids(history::key(connection, run_id)?);
-            let mut calls: Vec<ToolCallRecord> = connection
-                .prepare_cached(COLUMNS)?
-                .query_map([from, to], |row| read(row, run_id))?
-                .collect::<rusqlite::Result<_>>()?;
-            let events = event_log::load(connection, run_id)?;
-            let kind = |seq: u64| events.get(usize::try_from(seq).ok()?).map(|it| &it.event.kind);
-            for call in &mut calls {
-                if let Some(EventKind::AttemptStarted { arguments, .. }) = kind(call.seq) {
-                    call.arguments = Arc::clone(arguments);
-                }
-                match call.ended_seq.and_then(kind) {
-                    Some(EventKind::AttemptSucceeded { output, .. }) => {
-                        call.output = Some(Arc::clone(output));
-                    }
-                    Some(
-                        EventKind::AttemptFailed { error, .. }
-                        | EventKind::StepInDoubt { error, .. },
-                    ) => call.error = Some(error.clone()),
-                    _ => {}
-                }
-            }
-            Ok(calls)
-        })
+        let events = self.recorded_events(run_id)?;
+        let end = |seq: Option<u64>| {
+            let recorded = events.get(usize::try_from(seq?).ok()?)?;
+            Some(&recorded.event.kind)
+        };
+        let attempts = Attempts::of(&events).into_list().into_iter();
+        Ok(attempts
+            .map(|attempt| {
+                let end = end(attempt.ended_seq);
+                record(run_id, attempt, end)
+            })
+            .collect())
     }
 }

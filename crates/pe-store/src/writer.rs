@@ -7,13 +7,14 @@
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 
 use pe_model::{Durability, JournalError};
 use tokio::sync::oneshot;
 
 use crate::desk::Desk;
+use crate::journal::READER_STACK;
 use crate::ledger::Batch;
 
 /// Something for the writing thread to do.
@@ -30,22 +31,28 @@ pub(crate) struct Append {
     pub(crate) reply: oneshot::Sender<Result<(), JournalError>>,
 }
 
+/// Where jobs are handed in, until the writer ends; whoever holds it does not keep it going.
+#[derive(Debug, Clone)]
+pub(crate) struct Jobs(Arc<Mutex<Option<Sender<Job>>>>);
+
 /// The thread, which ends when it has done what was handed to it and this is dropped.
 pub(crate) struct Writer {
     desk: Arc<Mutex<Desk>>,
-    jobs: Option<Sender<Job>>,
+    jobs: Jobs,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(crate) fn start(path: &Path, durability: Durability) -> io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
-        let desk = Arc::new(Mutex::new(Desk::new(path, durability)));
+        let jobs = Jobs(Arc::new(Mutex::new(Some(jobs))));
+        let desk = Arc::new(Mutex::new(Desk::new(path, durability, jobs.clone())));
         let shared = Arc::clone(&desk);
         let thread = thread::Builder::new()
             .name("pe-store".to_owned())
+            .stack_size(READER_STACK)
             .spawn(move || run(&shared, &waiting))?;
-        Ok(Self { desk, jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { desk, jobs, thread: Some(thread) })
     }
 
     /// Has a batch appended, here and now where that is quick; false when the thread is gone.
@@ -63,13 +70,26 @@ impl Writer {
 
     /// False when the thread is gone.
     pub(crate) fn send(&self, job: Job) -> bool {
-        self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok())
+        self.jobs.send(job)
+    }
+}
+
+impl Jobs {
+    /// False when the thread is gone.
+    pub(crate) fn send(&self, job: Job) -> bool {
+        let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok())
+    }
+
+    /// Nothing more is handed in.
+    fn close(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        drop(self.jobs.take());
+        self.jobs.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod archive;
+mod attempts;
 mod child;
 #[cfg(feature = "failpoints")]
 mod crash_points;
