@@ -37,6 +37,10 @@ pub(crate) struct Log {
     /// How many pages the log held after the last commit.
     pages: Arc<AtomicU64>,
     file: Option<File>,
+    /// The file's length when it was last asked for.
+    length: u64,
+    /// How many pages the log held at the last look; fewer now means that it began anew.
+    seen: u64,
     /// Lengthening failed once: commits lengthen it as they go.
     gave_up: bool,
 }
@@ -57,7 +61,14 @@ impl Log {
     pub(crate) fn grow(&mut self, database: &Path) {
         let pages = self.pages.load(Ordering::Relaxed);
         let used = HEAD + pages * FRAME;
-        if self.gave_up || pages >= LONGEST {
+        if pages < self.seen {
+            self.length = 0;
+        }
+        self.seen = pages;
+        // The length is not asked for with every commit: Linux gives a file whose times were
+        // looked at a new time with its next write, and the disk has to write that too. A log
+        // that others shortened meanwhile is lengthened by the commits themselves.
+        if self.gave_up || pages >= LONGEST || self.length >= used + AHEAD {
             return;
         }
         if self.file.is_none() {
@@ -69,11 +80,15 @@ impl Log {
             return;
         };
         let length = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
+        self.length = length;
         if length >= used + AHEAD {
             return;
         }
         let zeros = vec![0; used.clamp(CHUNK.0, CHUNK.1) as usize];
-        self.gave_up = file.write_all_at(&zeros, length).is_err();
+        match file.write_all_at(&zeros, length) {
+            Ok(()) => self.length += zeros.len() as u64,
+            Err(_) => self.gave_up = true,
+        }
     }
 
     /// Whether the log is long enough to be moved.

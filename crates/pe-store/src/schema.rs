@@ -89,8 +89,7 @@ CREATE TABLE events (
     recorded_at INTEGER NOT NULL,
     payload TEXT NOT NULL,
     blobs TEXT,
-    crc INTEGER NOT NULL,
-    type TEXT AS (json_extract(payload, '$.type')) VIRTUAL
+    crc INTEGER NOT NULL
 ) STRICT;
 
 -- What the events say about attempts, for whoever looks with another program. The id is that
@@ -145,6 +144,13 @@ CREATE TABLE model_calls (
 CREATE INDEX model_calls_by_request ON model_calls (run_key, request_digest);
 CREATE INDEX model_calls_by_content ON model_calls (request);
 CREATE INDEX model_calls_by_response ON model_calls (response);
+
+-- Not a column of its own: a virtual one is computed with every insert.
+CREATE VIEW history AS
+SELECT r.name AS run, r.run_id, e.id & 4294967295 AS seq, json_extract(e.payload, '$.type') AS type,
+    e.at_ms, datetime(e.recorded_at / 1000.0, 'unixepoch', 'subsec') AS recorded_at, e.payload
+FROM events e
+JOIN runs r ON r.key = e.id >> 32;
 
 CREATE VIEW calls AS
 SELECT r.name AS run, r.run_id, c.id & 4294967295 AS seq, c.step_id, c.generation,
