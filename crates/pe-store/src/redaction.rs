@@ -1,9 +1,11 @@
 //! Takes secrets out of JSON before it leaves the database.
 //!
 //! What is under a key that names a secret goes, whatever it is; so do given values wherever
-//! they occur, passwords in addresses, and what follows `Bearer`.
+//! they occur, in keys as well, passwords in addresses, and what follows `Bearer`.
 
-use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
 
 /// What stands in place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -80,8 +82,33 @@ impl Redaction {
                         self.apply(field);
                     }
                 }
+                // Last, because what is left of a name may be no secret's any more.
+                self.apply_to_keys(fields);
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Replaces secrets in keys. Keys that would be the same then are numbered, so that no
+    /// field takes another one's place.
+    fn apply_to_keys(&self, fields: &mut Map<String, Value>) {
+        let clean: Vec<String> = fields.keys().map(|name| self.text(name)).collect();
+        if fields.keys().eq(&clean) {
+            return;
+        }
+        let kept = fields.keys().zip(&clean).filter(|(name, clean)| name == clean);
+        let mut taken: HashSet<String> = kept.map(|(name, _)| name.clone()).collect();
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        for ((name, field), clean) in std::mem::take(fields).into_iter().zip(clean) {
+            let mut free = clean.clone();
+            if name != clean {
+                let number = numbers.entry(clean.clone()).or_insert(1);
+                while !taken.insert(free.clone()) {
+                    *number += 1;
+                    free = format!("{clean} {number}");
+                }
+            }
+            fields.insert(free, field);
         }
     }
 
@@ -214,6 +241,26 @@ mod tests {
         );
         check(json!("BEARER ü"), json!("BEARER [redacted]"));
         check(json!("the bearer "), json!("the bearer "));
+    }
+
+    #[test]
+    fn secrets_are_found_inside_keys_and_no_field_is_lost() {
+        check(
+            json!({"s3cr3t": {"x s3cr3t-long": "s3cr3t"}, "abc": 1}),
+            json!({REDACTED: {"x [redacted]": REDACTED}, "abc": 1}),
+        );
+        check(
+            json!([{"https://me:pass@host/": 1, "Bearer abc": 2}]),
+            json!([{"https://[redacted]@host/": 1, "Bearer [redacted]": 2}]),
+        );
+        check(
+            json!({"s3cr3t": 1, "[redacted] 2": 2, "s3cr3t-long": 3, "[redacted]": 4}),
+            json!({"[redacted] 3": 1, "[redacted] 2": 2, "[redacted] 4": 3, "[redacted]": 4}),
+        );
+        check(json!({"s3cr3t token": 1}), json!({"[redacted] token": REDACTED}));
+        let mut value = json!({"api_token": "t0"});
+        Redaction::new(["token".to_owned()]).apply(&mut value);
+        assert_eq!(value, json!({"api_[redacted]": REDACTED}));
     }
 
     #[test]
