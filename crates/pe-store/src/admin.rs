@@ -4,15 +4,17 @@ use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pe_model::{PlanStatus, RunId, RunState};
-use rusqlite::backup::Backup;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags, ffi};
 use serde::Serialize;
 
 use crate::attempts::{self, Attempts};
 use crate::memo::event_ids;
+use crate::opening::BUSY_TIMEOUT;
 use crate::record::hash;
 use crate::store::Failure;
 use crate::{RunQuery, RunSummary, SqliteStore, StoreError, event_log, history, lock};
@@ -122,7 +124,8 @@ impl SqliteStore {
         let copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)
             .and_then(|mut target| {
                 // In one step: a copy in parts begins anew whenever somebody writes.
-                Backup::new(&connection, &mut target)?.step(-1).map(drop)
+                let backup = Backup::new(&connection, &mut target)?;
+                until_done(|| backup.step(-1), BUSY_TIMEOUT)
             })
             .map_err(StoreError::sqlite(format!("back up to {}", to.display()), self.path()));
         if copied.is_err() {
@@ -190,6 +193,28 @@ impl SqliteStore {
         drop(locks);
         runs.retain(|run| gone.contains(&run.run_id));
         Ok(PruneReport { runs, plans, values, dry_run: false })
+    }
+}
+
+/// Steps until everything is copied, waiting for whoever holds one of the files, but not longer
+/// than `patience`.
+fn until_done(
+    mut step: impl FnMut() -> rusqlite::Result<StepResult>,
+    patience: Duration,
+) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        let code = match step()? {
+            StepResult::Done => return Ok(()),
+            StepResult::Busy => ffi::SQLITE_BUSY,
+            StepResult::Locked => ffi::SQLITE_LOCKED,
+            // A part was copied: it goes on at once.
+            _ => continue,
+        };
+        if start.elapsed() >= patience {
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -320,4 +345,30 @@ fn check_run(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a copy whose steps end like this; the last one goes on for ever.
+    fn check(steps: &[StepResult], expected: Option<i32>) {
+        let mut at = 0;
+        let step = || {
+            at += 1;
+            Ok(steps[(at - 1).min(steps.len() - 1)])
+        };
+        let done = until_done(step, Duration::from_millis(20));
+        let code = done.err().and_then(|error| error.sqlite_error().map(|it| it.extended_code));
+        assert_eq!(code, expected, "{steps:?}");
+    }
+
+    #[test]
+    fn a_copy_is_done_when_all_of_it_is_copied() {
+        use StepResult::{Busy, Done, Locked, More};
+        check(&[Done], None);
+        check(&[Busy, More, Locked, More, Done], None);
+        check(&[Busy], Some(ffi::SQLITE_BUSY));
+        check(&[More, Locked], Some(ffi::SQLITE_LOCKED));
+    }
 }
