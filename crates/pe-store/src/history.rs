@@ -123,9 +123,12 @@ pub(crate) fn key(connection: &Connection, run_id: &RunId) -> Result<i64, Failur
         .ok_or_else(|| Failure::NotFound("run", run_id.to_string()))
 }
 
-/// The run goes on.
+/// The run goes on; how many steps ended how is known again when it ends. Where it ended last
+/// stays, as a witness of events that a torn end would lack.
 pub(crate) fn set_running(connection: &Connection, key: i64, now_ms: i64) -> rusqlite::Result<()> {
-    let sql = "UPDATE runs SET status = 'running', finished_at = NULL, changed_at = ?2
+    let sql = "UPDATE runs SET status = 'running', finished_at = NULL, changed_at = ?2,
+            steps_completed = NULL, steps_failed = NULL, steps_skipped = NULL,
+            steps_recovered = NULL
         WHERE key = ?1";
     connection.execute(sql, [key, now_ms]).map(drop)
 }

@@ -151,6 +151,8 @@ fn a_run_that_was_finished_and_goes_on_is_running_again() {
     let row = store.run(&script.run_id).unwrap();
     assert_eq!((row.status, row.finished_at, row.epoch), (PlanStatus::Running, None, 2));
     assert!(row.is_live);
+    let counts = [row.steps_completed, row.steps_failed, row.steps_skipped, row.steps_recovered];
+    assert_eq!(counts, [None; 4]);
 
     let from = script.events.len();
     script.start(1).succeed(1, json!(2)).finish(PlanStatus::Completed);
