@@ -13,15 +13,19 @@ use serde::{Deserialize, Serialize};
 use crate::event_log::{self, RecordedEvent};
 use crate::ledger::{self, Author, Batch, Trouble};
 use crate::memo::{Known, Memo};
-use crate::record::encode;
+use crate::record::{DEEPEST, decode_within, encode};
 use crate::store::Failure;
 use crate::{
     ModelCall, PlanVersion, Redaction, RunSummary, SqliteStore, StoreError, history, model_calls,
-    versions,
+    stack, versions,
 };
 
 /// The version of the document that this program writes.
 pub const EXPORT_FORMAT: u32 = 1;
+
+/// How deep a document may be nested: what surrounds an event, a plan or a call to a model
+/// adds to their own depth.
+const DEEPEST_DOCUMENT: usize = DEEPEST + 8;
 
 /// A run with everything that belongs to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,18 +70,23 @@ pub enum Imported {
 }
 
 impl ExportedRun {
-    /// Reads a document.
+    /// Reads a document: whatever was exported, however deep its values are nested.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`]: it is newer than this program, or it is none.
+    /// [`StoreError::Invalid`]: it is newer than this program, nested deeper than anything that
+    /// is exported, or it is none.
     pub fn parse(text: &str) -> Result<Self, StoreError> {
+        stack::with_room(|| Self::read(text)).map_err(|error| invalid(error.to_string()))?
+    }
+
+    fn read(text: &str) -> Result<Self, StoreError> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
         }
-        let head: Head = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let head: Head = decode_within(text, DEEPEST_DOCUMENT).map_err(invalid)?;
         check_format(head.format)?;
-        serde_json::from_str(text).map_err(|error| invalid(error.to_string()))
+        decode_within(text, DEEPEST_DOCUMENT).map_err(invalid)
     }
 
     /// The state that the events fold into, once everything has been checked.
@@ -143,6 +152,15 @@ impl SqliteStore {
     /// [`StoreError::NotFound`], [`StoreError::Corrupt`], [`StoreError::Invalid`] where a run
     /// makes no sense any more without its secrets, or another when it cannot be read.
     pub fn export(&self, run_id: &RunId, redaction: &Redaction) -> Result<ExportedRun, StoreError> {
+        stack::with_room(|| self.export_here(run_id, redaction))
+            .map_err(StoreError::io("read", self.path()))?
+    }
+
+    fn export_here(
+        &self,
+        run_id: &RunId,
+        redaction: &Redaction,
+    ) -> Result<ExportedRun, StoreError> {
         let mut run = self.run(run_id)?;
         run.is_live = false;
         run.session_id = None;

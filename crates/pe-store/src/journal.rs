@@ -7,11 +7,9 @@ use tokio::sync::oneshot;
 
 use crate::ledger::Batch;
 use crate::record::encode;
+use crate::stack::READER_STACK;
 use crate::writer::{Append, Job};
 use crate::{SqliteStore, event_log};
-
-/// Events that are nested deeply take much stack to read.
-pub(crate) const READER_STACK: usize = 16 * 1024 * 1024;
 
 impl Journal for SqliteStore {
     fn claim<'a>(&'a self, run_id: &'a RunId) -> BoxFuture<'a, Result<Claim, JournalError>> {

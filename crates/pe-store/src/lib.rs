@@ -29,6 +29,7 @@ mod lock;
 mod log;
 mod opening;
 mod schema;
+mod stack;
 
 mod record;
 

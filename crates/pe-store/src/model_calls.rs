@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::timestamp;
-use crate::record::hash;
+use crate::fields::is_shallow;
+use crate::record::{DEEPEST, decode, hash};
 use crate::store::Failure;
 use crate::{SqliteStore, StoreError, history, versions};
 
@@ -57,7 +58,7 @@ fn read(row: &Row<'_>) -> Result<ModelCall, Failure> {
         if hash(text.as_bytes()) != expected {
             return Err(damaged("a text does not have its hash".to_owned()));
         }
-        serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))
+        decode(&text).map_err(damaged)
     };
     let answer: Option<String> = row.get(4)?;
     Ok(ModelCall {
@@ -94,8 +95,13 @@ pub(crate) fn add(connection: &Connection, key: i64, call: &ModelCall) -> Result
         [key],
         |row| row.get(0),
     )?;
-    let keep = |value: &Value| -> rusqlite::Result<String> {
+    let keep = |value: &Value| -> Result<String, Failure> {
         let text = value.to_string();
+        if !is_shallow(&text, DEEPEST) {
+            let attempted = "record a call to a model".to_owned();
+            let problem = format!("it is nested deeper than {DEEPEST} levels");
+            return Err(StoreError::Invalid { attempted, problem }.into());
+        }
         let hash = hash(text.as_bytes());
         versions::keep(connection, &hash, &text)?;
         Ok(hash)

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use pe_model::{EVENT_FORMAT, Event, EventKind, RunId};
+use pe_model::{EVENT_FORMAT, Event, RunId};
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::fields::{fields, is_shallow};
@@ -169,18 +170,23 @@ pub(crate) fn join<E>(
     Ok(whole)
 }
 
-/// Reads a payload.
-pub(crate) fn decode(payload: &str) -> Result<EventKind, String> {
-    if is_shallow(payload, USUAL_DEPTH) {
-        return serde_json::from_str(payload).map_err(|error| error.to_string());
+/// Reads what may be nested [`DEEPEST`] levels deep: an event, a plan, a call to a model.
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    decode_within(text, DEEPEST)
+}
+
+/// Reads what may be nested `deepest` levels deep. Deep values take much stack.
+pub(crate) fn decode_within<T: DeserializeOwned>(text: &str, deepest: usize) -> Result<T, String> {
+    if is_shallow(text, USUAL_DEPTH) {
+        return serde_json::from_str(text).map_err(|error| error.to_string());
     }
-    if !is_shallow(payload, DEEPEST) {
-        return Err(format!("it is nested deeper than {DEEPEST} levels"));
+    if !is_shallow(text, deepest) {
+        return Err(format!("it is nested deeper than {deepest} levels"));
     }
-    let mut reader = serde_json::Deserializer::from_str(payload);
+    let mut reader = serde_json::Deserializer::from_str(text);
     reader.disable_recursion_limit();
-    let kind = serde::Deserialize::deserialize(&mut reader);
-    kind.and_then(|kind| reader.end().map(|()| kind)).map_err(|error| error.to_string())
+    let value = T::deserialize(&mut reader);
+    value.and_then(|value| reader.end().map(|()| value)).map_err(|error| error.to_string())
 }
 
 /// Whether this program can read an event of `format`.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::{now_ms, timestamp};
-use crate::record::hash;
+use crate::record::{decode, hash};
 use crate::store::Failure;
 use crate::{SqliteStore, StoreError};
 
@@ -160,7 +160,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<PlanVersion> {
         version: row.get(1)?,
         parent_version: row.get(2)?,
         parent_plan: row.get::<_, Option<String>>(3)?.map(PlanId::new),
-        patch: patch.and_then(|patch| serde_json::from_str(&patch).ok()),
+        patch: patch.and_then(|patch| decode(&patch).ok()),
         reason: row.get(5)?,
         created_at: timestamp(row.get(6)?),
         digest: row.get(7)?,
@@ -223,7 +223,7 @@ pub(crate) fn read_plan(
     if hash(text.as_bytes()) != digest {
         return Err(damaged("its text does not have its hash".to_owned()));
     }
-    let mut plan: Plan = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+    let mut plan: Plan = decode(&text).map_err(damaged)?;
     plan.plan_id = Some(plan_id.clone());
     plan.version = found;
     Ok(plan)

@@ -14,8 +14,8 @@ use pe_model::{Durability, JournalError};
 use tokio::sync::oneshot;
 
 use crate::desk::Desk;
-use crate::journal::READER_STACK;
 use crate::ledger::Batch;
+use crate::stack::READER_STACK;
 
 /// Something for the writing thread to do.
 pub(crate) enum Job {

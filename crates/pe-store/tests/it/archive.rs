@@ -75,6 +75,39 @@ fn a_run_goes_elsewhere_and_is_the_same_there() {
 }
 
 #[test]
+fn what_is_exported_can_be_read_however_deep_it_is() {
+    let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!({"[": [inner]}));
+    let mut plan = pe_testkit::plan([pe_testkit::step("s0")]);
+    plan.steps[0].parameters = object(json!({"deep": nested(125)}));
+    let mut script = Script::of_plan("deep", plan);
+    script.start(0).succeed(0, nested(127)).finish(PlanStatus::Completed);
+    let scene = Scene::new();
+    let store = scene.store();
+    script.record(&store, 1);
+    let asked = call(nested(128), Some(nested(128)));
+    store.record_model_call(&script.run_id, &asked).unwrap();
+    let deeper = call(nested(129), None);
+    let refused = store.record_model_call(&script.run_id, &deeper);
+    assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
+
+    let exported = store.export(&script.run_id, &Redaction::default()).unwrap();
+    let text = serde_json::to_string(&exported).unwrap();
+    let read = ExportedRun::parse(&text).unwrap();
+    assert!(read == exported, "it was read otherwise than it was written");
+    let elsewhere = Scene::new();
+    elsewhere.store().import(read).unwrap();
+    assert_eq!(wait(elsewhere.store().load(&script.run_id)).unwrap(), script.events);
+
+    for depth in [140, 1_000_000] {
+        let inner = ["{\"[\":[".repeat(depth), "1".to_owned(), "]}".repeat(depth)].concat();
+        let deep = text.replacen("\"deep\":{", &format!("\"deeper\":{inner},\"deep\":{{"), 1);
+        let Err(error) = ExportedRun::parse(&deep) else { panic!("{depth} were read") };
+        assert!(matches!(error, StoreError::Invalid { .. }), "{error}");
+        assert!(error.to_string().contains("deeper than"), "{error}");
+    }
+}
+
+#[test]
 fn a_taken_name_is_left_to_whoever_has_it() {
     let (_from, exported) = export(&eventful(), &Redaction::none());
     let scene = Scene::new();
