@@ -70,6 +70,12 @@ struct Tools {
     log: Log,
 }
 
+impl Drop for Tools {
+    fn drop(&mut self) {
+        self.log.close(&self.connection);
+    }
+}
+
 impl Desk {
     pub(crate) fn new(path: &Path, durability: Durability, jobs: Jobs) -> Self {
         Self {

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
@@ -20,6 +21,9 @@ use crate::opening::beside;
 
 /// A log of this many pages is moved into the database.
 const LONGEST: u64 = 1000;
+
+/// A log of fewer pages may be left beside a closed database: opening one is quick.
+const LEFT: u64 = 200;
 
 /// The bytes of a log's head, and of one page with its frame's head.
 const HEAD: u64 = 32;
@@ -94,6 +98,15 @@ impl Log {
     /// Whether the log is long enough to be moved.
     pub(crate) fn is_long(&self) -> bool {
         self.pages.load(Ordering::Relaxed) >= LONGEST
+    }
+
+    /// The database is about to be closed: has a log moved that would be slow to open again.
+    pub(crate) fn close(&self, connection: &Connection) {
+        if self.pages.load(Ordering::Relaxed) >= LEFT {
+            // Where it does not work the next one to close the database does it.
+            let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let _ = connection.set_db_config(setting, false);
+        }
     }
 
     /// Moves a long log into the database, as far as no reader still needs it.

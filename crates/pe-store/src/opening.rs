@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pe_model::Durability;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 
 use crate::StoreError;
@@ -62,7 +63,8 @@ pub(crate) fn open(
 }
 
 /// A connection for reading. Where the directory cannot be written the file is read as it
-/// stands, which is safe as long as no write-ahead log is waiting beside it.
+/// stands, which is safe as long as no write-ahead log is waiting beside it; where one is, and
+/// its index cannot be used either, the database cannot be read.
 pub(crate) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let failed = || StoreError::sqlite("read", path);
     let connection = Connection::open_with_flags(path, flags()).map_err(failed())?;
@@ -117,6 +119,9 @@ fn flags() -> OpenFlags {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Whoever closes the file last would move the log into it and delete the log, which takes
+    // longer than a short run; the one that writes asks for it where the log is long.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.execute_batch(
         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
     )

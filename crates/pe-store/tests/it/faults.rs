@@ -65,6 +65,8 @@ fn a_flipped_bit_is_found_or_does_no_harm() {
     let mut script = ten_steps();
     script.finish(PlanStatus::Completed);
     script.record(&scene.store(), 3);
+    // All of it in one file.
+    scene.store().vacuum().unwrap();
     let file = std::fs::read(scene.path()).unwrap();
     // A linear congruential generator (Knuth's MMIX constants): the same flips every time.
     let mut chance = 1_u64;

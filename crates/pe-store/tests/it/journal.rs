@@ -30,7 +30,7 @@ fn long_values_are_stored_once() {
     }
     script.record(&store, 5);
     assert_eq!(wait(store.load(&script.run_id)).unwrap(), script.events);
-    drop(store);
+    store.vacuum().unwrap();
     let size = scene.path().metadata().unwrap().len();
     assert!(size < 600_000, "{size} bytes for one value of 200,000");
 }

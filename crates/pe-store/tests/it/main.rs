@@ -6,6 +6,7 @@ mod admin;
 mod archive;
 mod attempts;
 mod child;
+mod closing;
 #[cfg(feature = "failpoints")]
 mod crash_points;
 mod crowd;
