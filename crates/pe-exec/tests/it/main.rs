@@ -11,6 +11,7 @@ mod loops;
 mod order;
 mod people;
 mod properties;
+mod recorded;
 mod resume;
 mod reuse;
 mod revision;
