@@ -250,3 +250,17 @@ fn the_work_of_a_run_in_doubt_is_not_taken_over_unless_somebody_knows() {
         assert!(matches!(Reuse::new(from, ["x".into()]), Err(ReuseError::NoSuchStep { .. })));
     }
 }
+
+#[test]
+fn what_follows_a_step_that_ended_in_another_way_runs_again() {
+    let steps = json!([
+        {"step_id": "a", "step_type": "conditional", "condition": "context.n > 1", "tool": "t"},
+        {"step_id": "b", "tool": "t", "dependencies": ["a"], "trigger_rule": "all_done"},
+    ]);
+    let again = Again::after(&steps, json!({"n": 2}));
+    let ran = again.run(&steps, json!({"n": 1}), Arc::new(Rules));
+    assert_eq!((ran.told("a"), ran.order()), ("skipped: condition_false".into(), vec!["b".into()]));
+    let again = Again::after(&steps, json!({"n": 1}));
+    let ran = again.run(&steps, json!({"n": 0}), Arc::new(Rules));
+    assert_eq!(ran.order(), [] as [&str; 0], "skipped then and now");
+}
