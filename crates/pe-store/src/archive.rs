@@ -130,19 +130,28 @@ fn invalid(problem: String) -> StoreError {
     StoreError::Invalid { attempted: "read an exported run".to_owned(), problem }
 }
 
-/// A value without its secrets, as the same type.
-fn redacted<T>(value: &T, redaction: &Redaction) -> Result<T, StoreError>
-where
-    T: Serialize + for<'a> Deserialize<'a>,
-{
-    let clean = serde_json::to_value(value).and_then(|mut value| {
-        redaction.apply(&mut value);
-        T::deserialize(value)
-    });
-    clean.map_err(|error| StoreError::Invalid {
+/// A run without its secrets, which still holds together.
+fn redacted(whole: &ExportedRun, redaction: &Redaction) -> Result<ExportedRun, StoreError> {
+    let made_of = |problem: String| StoreError::Invalid {
         attempted: "export a run without its secrets".to_owned(),
-        problem: format!("a secret is part of what the run is made of ({error})"),
-    })
+        problem: format!("a secret is part of what the run is made of ({problem})"),
+    };
+    let document = serde_json::to_value(whole).map_err(|error| made_of(error.to_string()))?;
+    let without = |redaction: &Redaction| -> Result<ExportedRun, StoreError> {
+        let mut document = document.clone();
+        redaction.replace(&mut document);
+        let clean =
+            ExportedRun::deserialize(document).map_err(|error| made_of(error.to_string()))?;
+        clean.check().map(|_| clean)
+    };
+    let mut learnt = redaction.learn(&document);
+    let clean = without(&redaction.and(learnt.clone()));
+    if clean.is_ok() || learnt.is_empty() {
+        return clean;
+    }
+    // A word of the format itself, which stands in every document, is no secret to anybody.
+    learnt.retain(|value| without(&redaction.and([value.clone()])).is_ok());
+    without(&redaction.and(learnt))
 }
 
 impl SqliteStore {
@@ -179,9 +188,7 @@ impl SqliteStore {
                 run,
             })
         })?;
-        let clean = redacted(&exported, redaction)?;
-        clean.check()?;
-        Ok(clean)
+        redacted(&exported, redaction)
     }
 
     /// Writes an exported run, under its name where that is free.

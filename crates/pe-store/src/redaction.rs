@@ -1,11 +1,14 @@
 //! Takes secrets out of JSON before it leaves the database.
 //!
-//! What is under a key that names a secret goes, whatever it is; so do given values wherever
-//! they occur, in keys as well, passwords in addresses, and what follows `Bearer`.
+//! What is under a key that names a secret goes, whatever it is. The same text goes wherever
+//! else it occurs, in keys as well, and so do given values and what texts name as a secret
+//! (`shapes.rs`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
+
+mod shapes;
 
 /// What stands in place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -42,6 +45,27 @@ const NAMES: &[&str] = &[
 /// A value shorter than this is no secret, and replacing it would spoil the text.
 const SHORTEST_VALUE: usize = 4;
 
+/// What stands under the name of a secret and has fewer characters is not looked for elsewhere.
+const SHORTEST_LEARNT: usize = 6;
+
+/// Says how somebody logs in, or of what type a secret is, and is none itself.
+const NO_SECRETS: &[&str] = &[
+    "boolean",
+    "bearer",
+    "default",
+    "digest",
+    "disabled",
+    "enabled",
+    "integer",
+    "negotiate",
+    "number",
+    "oauth2",
+    "object",
+    "optional",
+    "required",
+    "string",
+];
+
 /// What is secret.
 #[derive(Debug, Clone, Default)]
 pub struct Redaction {
@@ -55,6 +79,8 @@ impl Redaction {
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
         let mut values: Vec<String> =
             values.into_iter().filter(|value| value.len() >= SHORTEST_VALUE).collect();
+        // What stands in place of a secret is not replaced again.
+        values.retain(|value| !REDACTED.contains(value.as_str()));
         // The longest first: a secret may be part of another one.
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
@@ -66,20 +92,59 @@ impl Redaction {
         Self { values: Vec::new(), nothing: true }
     }
 
-    /// Replaces every secret.
+    /// Replaces every secret. What stands under the name of one is replaced wherever else it
+    /// occurs, too.
     pub fn apply(&self, value: &mut Value) {
+        self.and(self.learn(value)).replace(value);
+    }
+
+    /// What stands in a document under the names of secrets and is looked for elsewhere.
+    pub(crate) fn learn(&self, value: &Value) -> BTreeSet<String> {
+        let mut learnt = BTreeSet::new();
+        if !self.nothing {
+            learn(value, &mut learnt);
+        }
+        learnt
+    }
+
+    /// These values are secret as well.
+    pub(crate) fn and(&self, values: impl IntoIterator<Item = String>) -> Self {
+        if self.nothing {
+            return Self::none();
+        }
+        // A text that holds JSON has it with other characters before quotes.
+        let both = values.into_iter().flat_map(|value| {
+            let written = Value::String(value.clone()).to_string();
+            [written[1..written.len() - 1].to_owned(), value]
+        });
+        Self::new(self.values.iter().cloned().chain(both))
+    }
+
+    /// Replaces what is known to be secret.
+    pub(crate) fn replace(&self, value: &mut Value) {
         if self.nothing {
             return;
         }
         match value {
             Value::String(text) => *text = self.text(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.apply(item)),
+            Value::Array(items) => {
+                let mut is_secret = false;
+                for item in items {
+                    let follows = item.as_str().is_some_and(shapes::is_secret_flag);
+                    if is_secret && is_value(item) {
+                        *item = Value::String(REDACTED.to_owned());
+                    } else {
+                        self.replace(item);
+                    }
+                    is_secret = follows;
+                }
+            }
             Value::Object(fields) => {
                 for (name, field) in fields.iter_mut() {
                     if is_secret_name(name) && !field.is_null() {
                         *field = Value::String(REDACTED.to_owned());
                     } else {
-                        self.apply(field);
+                        self.replace(field);
                     }
                 }
                 // Last, because what is left of a name may be no secret's any more.
@@ -123,7 +188,55 @@ impl Redaction {
                 text = text.replace(value.as_str(), REDACTED);
             }
         }
-        without_bearers(&without_logins(&text))
+        shapes::without_secrets(&text)
+    }
+}
+
+/// Whether it is what a flag before it asks for, and not another flag.
+fn is_value(item: &Value) -> bool {
+    item.as_str().is_some_and(|text| !text.starts_with('-')) || item.is_number()
+}
+
+/// Collects what stands under the names of secrets.
+fn learn(value: &Value, learnt: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            shapes::fields(text).for_each(|field| learn_text(&text[field], learnt));
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                let before = at.checked_sub(1).and_then(|before| items[before].as_str());
+                if before.is_some_and(shapes::is_secret_flag) && is_value(item) {
+                    learn_all(item, learnt);
+                } else {
+                    learn(item, learnt);
+                }
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if is_secret_name(name) { learn_all(field, learnt) } else { learn(field, learnt) }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Collects every text of a value that is secret as a whole; the description of a type is none.
+fn learn_all(value: &Value, learnt: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => learn_text(text, learnt),
+        Value::Array(items) => items.iter().for_each(|item| learn_all(item, learnt)),
+        Value::Object(fields) if fields.get("type").is_some_and(Value::is_string) => {}
+        Value::Object(fields) => fields.values().for_each(|field| learn_all(field, learnt)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn learn_text(text: &str, learnt: &mut BTreeSet<String>) {
+    let is_word = NO_SECRETS.contains(&text) || NAMES.contains(&words(text).concat().as_str());
+    if text.chars().count() >= SHORTEST_LEARNT && !is_word && !shapes::is_template(text) {
+        learnt.insert(text.to_owned());
     }
 }
 
@@ -152,121 +265,5 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// `https://user:pass@host` becomes `https://[redacted]@host`.
-fn without_logins(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let after = at + 3;
-        clean.push_str(&rest[..after]);
-        rest = &rest[after..];
-        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '<');
-        let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
-        if let Some(end) = authority.rfind('@').filter(|&end| end > 0) {
-            clean.push_str(REDACTED);
-            rest = &rest[end..];
-        }
-    }
-    clean.push_str(rest);
-    clean
-}
-
-/// `Bearer abc` becomes `Bearer [redacted]`.
-fn without_bearers(text: &str) -> String {
-    const SCHEME: &str = "bearer ";
-    // ASCII letters alone change: places are the same in both.
-    let lower = text.to_ascii_lowercase();
-    let mut clean = String::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(found) = lower[at..].find(SCHEME) {
-        let start = at + found + SCHEME.len();
-        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '\\');
-        let end = start + text[start..].find(ends).unwrap_or(text.len() - start);
-        clean.push_str(&text[at..start]);
-        clean.push_str(if end > start { REDACTED } else { "" });
-        at = end;
-    }
-    clean.push_str(&text[at..]);
-    clean
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn check(mut value: Value, expected: Value) {
-        Redaction::new(["s3cr3t".to_owned(), "s3cr3t-long".to_owned(), "abc".to_owned()])
-            .apply(&mut value);
-        assert_eq!(value, expected);
-    }
-
-    #[test]
-    fn names_of_secrets_are_known_however_they_are_written() {
-        for name in [
-            "Authorization",
-            "api_key",
-            "X-API-Key",
-            "apiKey",
-            "OPENAI_API_KEY",
-            "password",
-            "dbPassword",
-            "Set-Cookie",
-            "access_token",
-            "client-secret",
-            "auth",
-        ] {
-            check(json!({ name: {"deep": [1]} }), json!({ name: REDACTED }));
-        }
-        for name in ["tokens", "max_tokens", "author", "keyboard", "secretary", "cookies_eaten"] {
-            check(json!({ name: "kept" }), json!({ name: "kept" }));
-        }
-        check(json!({"password": null}), json!({"password": null}));
-    }
-
-    #[test]
-    fn secrets_are_found_inside_texts() {
-        check(
-            json!(["x s3cr3t-long y s3cr3t", "abc"]),
-            json!(["x [redacted] y [redacted]", "abc"]),
-        );
-        check(
-            json!("see https://me:pass@host/a@b and http://host/x@y"),
-            json!("see https://[redacted]@host/a@b and http://host/x@y"),
-        );
-        check(
-            json!("-H 'authorization: bearer a.b.c' -v"),
-            json!("-H 'authorization: bearer [redacted]' -v"),
-        );
-        check(json!("BEARER ü"), json!("BEARER [redacted]"));
-        check(json!("the bearer "), json!("the bearer "));
-    }
-
-    #[test]
-    fn secrets_are_found_inside_keys_and_no_field_is_lost() {
-        check(
-            json!({"s3cr3t": {"x s3cr3t-long": "s3cr3t"}, "abc": 1}),
-            json!({REDACTED: {"x [redacted]": REDACTED}, "abc": 1}),
-        );
-        check(
-            json!([{"https://me:pass@host/": 1, "Bearer abc": 2}]),
-            json!([{"https://[redacted]@host/": 1, "Bearer [redacted]": 2}]),
-        );
-        check(
-            json!({"s3cr3t": 1, "[redacted] 2": 2, "s3cr3t-long": 3, "[redacted]": 4}),
-            json!({"[redacted] 3": 1, "[redacted] 2": 2, "[redacted] 4": 3, "[redacted]": 4}),
-        );
-        check(json!({"s3cr3t token": 1}), json!({"[redacted] token": REDACTED}));
-        let mut value = json!({"api_token": "t0"});
-        Redaction::new(["token".to_owned()]).apply(&mut value);
-        assert_eq!(value, json!({"api_[redacted]": REDACTED}));
-    }
-
-    #[test]
-    fn nothing_is_changed_where_nothing_is_secret() {
-        let mut value = json!({"token": "https://a:b@c", "n": 1});
-        Redaction::none().apply(&mut value);
-        assert_eq!(value, json!({"token": "https://a:b@c", "n": 1}));
-    }
-}
+mod tests;

@@ -155,6 +155,28 @@ fn secrets_stay_at_home_and_the_rest_still_folds() {
 }
 
 #[test]
+fn what_is_secret_under_its_name_is_secret_everywhere() {
+    let mut plan = pe_testkit::plan([pe_testkit::step("s0")]);
+    // The second is a word that every document has.
+    plan.context = object(json!({"password": "hunter2hunter2", "token": "run_started"}));
+    let mut script = Script::of_plan("leaky", plan);
+    script.push(EventKind::AttemptStarted {
+        key: key(0),
+        tool: "echo".to_owned(),
+        tool_version: String::new(),
+        effect: Effect::Read,
+        arguments: Arc::new(object(json!({"value": "it is hunter2hunter2"}))),
+    });
+    script.succeed(0, json!({"hunter2hunter2": ["hunter2hunter2", "--secret=s9"]}));
+    script.finish(PlanStatus::Completed);
+    let (_from, exported) = export(&script, &Redaction::default());
+    let text = serde_json::to_string(&exported).unwrap();
+    assert!(!text.contains("hunter2") && !text.contains("s9"), "{text}");
+    assert!(text.contains("it is [redacted]"), "{text}");
+    assert!(matches!(Scene::new().store().import(exported), Ok(Imported::Added { .. })));
+}
+
+#[test]
 fn a_secret_that_a_run_is_made_of_cannot_be_taken_out() {
     let scene = Scene::new();
     let store = scene.store();
