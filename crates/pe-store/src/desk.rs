@@ -15,6 +15,7 @@ use crate::ledger::{self, Author, Trouble};
 use crate::lock::{self, LockFile, RunLock};
 use crate::log::Log;
 use crate::memo::{Known, Memo};
+use crate::place::Place;
 use crate::store::Failure;
 use crate::writer::{Append, Job, Jobs};
 use crate::{StoreError, error, failpoint, opening};
@@ -68,6 +69,7 @@ struct Tools {
     connection: Connection,
     gate: LockFile,
     log: Log,
+    place: Place,
 }
 
 impl Drop for Tools {
@@ -180,7 +182,8 @@ impl Desk {
     /// Takes a run for this process.
     pub(crate) fn claim(&mut self, run_id: &RunId) -> Result<Claim, StoreError> {
         failpoint::crash("store::before_claim");
-        self.ready()?;
+        let here = self.ready()?.place.check();
+        self.stays(here)?;
         let lock_path = lock::path_beside(&self.path);
         let taken =
             lock::try_run(&lock_path, run_id).map_err(StoreError::io("lock", &lock_path))?;
@@ -264,6 +267,8 @@ impl Desk {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let path = self.path.clone();
+        let here = self.ready()?.place.check();
+        self.stays(here)?;
         let tools = self.ready()?;
         let gate = tools.gate.gate().map_err(StoreError::io("lock", &path))?;
         let done = work(&mut tools.connection);
@@ -282,7 +287,7 @@ impl Desk {
         let Self { path, tools: Some(tools), memos, .. } = self else {
             return Err(self.failed(attempted, rusqlite::Error::InvalidQuery));
         };
-        let Tools { connection, gate, log } = tools;
+        let Tools { connection, gate, log, place } = tools;
         let start = Instant::now();
         let gate = match patience {
             Patience::Wait => gate.gate().map(Some),
@@ -297,6 +302,8 @@ impl Desk {
             return Ok(None);
         }
         let done = begun.map_err(Failure::Sql).and_then(|()| {
+            // Before the log is grown, which may be that of another database by now.
+            place.check()?;
             log.grow(path);
             work(connection, memos)
         });
@@ -317,7 +324,11 @@ impl Desk {
                 Ok(Some(done))
             }
             Err(failure) => {
-                let is_poison = matches!(&failure, Failure::Sql(error) if error::is_poison(error));
+                let is_poison = match &failure {
+                    Failure::Sql(error) => error::is_poison(error),
+                    Failure::Store(error) => matches!(error, StoreError::Replaced { .. }),
+                    _ => false,
+                };
                 let failure = failure.at(attempted, &self.path);
                 if committing || is_poison || !clean {
                     self.poison = Some(failure.to_string());
@@ -352,10 +363,16 @@ impl Desk {
     fn open(&self) -> Result<Tools, StoreError> {
         let lock_path = lock::path_beside(&self.path);
         let gate = LockFile::create(&lock_path).map_err(StoreError::io("write", &lock_path))?;
+        let place = Place::note(&self.path).map_err(StoreError::io("write", &self.path))?;
         let mut connection = opening::writer(&self.path, self.durability)
             .map_err(StoreError::sqlite("write", &self.path))?;
         let log = Log::attach(&mut connection).map_err(StoreError::sqlite("write", &self.path))?;
-        Ok(Tools { connection, gate, log })
+        Ok(Tools { connection, gate, log, place })
+    }
+
+    /// Nothing more is written where the database is not in its place any more.
+    fn stays(&mut self, here: Result<(), StoreError>) -> Result<(), StoreError> {
+        here.inspect_err(|error| self.poison = Some(error.to_string()))
     }
 
     fn failed(&mut self, attempted: &str, source: rusqlite::Error) -> StoreError {

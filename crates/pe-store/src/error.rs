@@ -59,6 +59,15 @@ pub enum StoreError {
         /// The failure.
         problem: String,
     },
+    /// The file that was opened is not at its path any more; nothing more is written.
+    #[error(
+        "cannot write {}: the database was removed or replaced under this process",
+        path.display()
+    )]
+    Replaced {
+        /// Where the database was.
+        path: PathBuf,
+    },
     /// What is stored cannot have been written by this program.
     #[error("{what} in {} is damaged: {problem}", path.display())]
     Corrupt {

@@ -28,6 +28,7 @@ mod fields;
 mod lock;
 mod log;
 mod opening;
+mod place;
 mod schema;
 mod stack;
 

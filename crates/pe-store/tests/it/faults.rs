@@ -195,3 +195,33 @@ fn a_disk_that_cannot_be_written_can_be_read() {
         [&*format!("found {}", script.events.len()), "listed 1", "refused true", "refused true"];
     assert_eq!(lines, expected);
 }
+
+#[test]
+fn a_database_that_is_taken_away_is_not_written_any_more() {
+    let removed = |scene: &Scene| std::fs::remove_file(scene.path()).unwrap();
+    let replaced = |scene: &Scene| {
+        std::fs::copy(scene.path(), scene.path().with_extension("copy")).unwrap();
+        std::fs::rename(scene.path().with_extension("copy"), scene.path()).unwrap();
+    };
+    let log_removed = |scene: &Scene| {
+        std::fs::remove_file(format!("{}-wal", scene.path().display())).unwrap();
+    };
+    for take in [removed, replaced, log_removed] as [fn(&Scene); 3] {
+        let scene = Scene::new();
+        let store = scene.store();
+        let script = ten_steps();
+        let _claim = wait(store.claim(&script.run_id)).unwrap();
+        let (first, rest) = script.events.split_at(3);
+        wait(store.append(first)).unwrap();
+        take(&scene);
+        for said in ["removed or replaced under this process", "nothing more is written"] {
+            let refused = wait(store.append(&rest[..3]));
+            let Err(JournalError::Unavailable { problem, .. }) = refused else {
+                panic!("{refused:?}");
+            };
+            assert!(problem.contains(said), "{problem}");
+        }
+        assert!(wait(store.claim(&"other".into())).is_err());
+        assert!(store.begin_session("s").is_err());
+    }
+}
