@@ -1,13 +1,13 @@
 //! Looking after a database: check, back up, tidy, forget.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use pe_model::{PlanStatus, RunId, RunState};
+use pe_model::{PlanId, PlanStatus, RunId, RunState};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, ffi};
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::memo::event_ids;
 use crate::opening::BUSY_TIMEOUT;
 use crate::record::hash;
 use crate::store::Failure;
-use crate::{RunQuery, RunSummary, SqliteStore, StoreError, event_log, history, lock};
+use crate::{RunQuery, RunSummary, SqliteStore, StoreError, event_log, history, lock, versions};
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -71,8 +71,8 @@ pub struct PruneOptions {
 pub struct PruneReport {
     /// The runs, the newest first.
     pub runs: Vec<RunSummary>,
-    /// Plans whose last run went with them; not counted in a dry run.
-    pub plans: usize,
+    /// Plans whose last run is among them; one whose newest version no run made is kept.
+    pub plans: Vec<PlanId>,
     /// Long values that nothing refers to any more; not counted in a dry run.
     pub values: usize,
     /// Whether nothing was forgotten in fact.
@@ -164,7 +164,8 @@ impl SqliteStore {
         let mut runs = self.runs(&query)?;
         runs.retain(|run| !run.is_live && !kept.contains(&run.run_id));
         if options.dry_run || runs.is_empty() {
-            return Ok(PruneReport { runs, plans: 0, values: 0, dry_run: options.dry_run });
+            let plans = self.read("list plans", |connection| would_go(connection, &runs))?;
+            return Ok(PruneReport { runs, plans, values: 0, dry_run: options.dry_run });
         }
         let lock_path = lock::path_beside(self.path());
         let mut locks = Vec::with_capacity(runs.len());
@@ -218,13 +219,31 @@ fn until_done(
     }
 }
 
+/// The plans that would go with these runs.
+fn would_go(connection: &Connection, runs: &[RunSummary]) -> Result<Vec<PlanId>, Failure> {
+    let mut counts: BTreeMap<&PlanId, u64> = BTreeMap::new();
+    for run in runs {
+        *counts.entry(&run.plan_id).or_default() += 1;
+    }
+    let mut plans = Vec::new();
+    for (plan_id, count) in counts {
+        let all: u64 = connection
+            .prepare_cached("SELECT count(*) FROM runs WHERE plan_id = ?1")?
+            .query_row([plan_id.as_str()], |row| row.get(0))?;
+        if all <= count && versions::goes_with_runs(connection, plan_id.as_str())? {
+            plans.push(plan_id.clone());
+        }
+    }
+    Ok(plans)
+}
+
 /// Deletes runs that still are as they were seen, then what is left without a reader.
 fn forget(
     connection: &Connection,
     runs: &[(RunId, String, u64)],
-) -> Result<(HashSet<RunId>, usize, usize), Failure> {
+) -> Result<(HashSet<RunId>, Vec<PlanId>, usize), Failure> {
     let mut gone = HashSet::new();
-    let mut bereft = HashSet::new();
+    let mut bereft = BTreeSet::new();
     for (run_id, status, epoch) in runs {
         let mut statement = connection.prepare_cached(
             "DELETE FROM runs WHERE run_id = ?1 AND status = ?2 AND epoch = ?3
@@ -243,11 +262,16 @@ fn forget(
             bereft.insert(plan_id);
         }
     }
-    let mut plans = 0;
+    let mut plans = Vec::new();
     for plan_id in bereft {
+        if !versions::goes_with_runs(connection, &plan_id)? {
+            continue;
+        }
         let sql = "DELETE FROM plans WHERE plan_id = ?1
             AND NOT EXISTS (SELECT 1 FROM runs WHERE plan_id = ?1)";
-        plans += connection.prepare_cached(sql)?.execute([plan_id])?;
+        if connection.prepare_cached(sql)?.execute([&plan_id])? > 0 {
+            plans.push(PlanId::new(plan_id));
+        }
     }
     let values = connection.execute(
         "DELETE FROM blobs WHERE hash NOT IN (

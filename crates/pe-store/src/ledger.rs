@@ -230,6 +230,7 @@ fn project(
                 parent_version: Some(standing.plan_version),
                 patch: (!patch.is_null()).then_some(patch),
                 reason,
+                by_hand: false,
             };
             let plan_id = &standing.plan_id;
             standing.plan_version = if author.imports {

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i32 = 0x5065_5374;
 
 /// The migrations, first to last; a file that holds the first `n` has `user_version` n.
-pub(crate) const MIGRATIONS: &[&str] = &[FIRST];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST, SECOND];
 
 const FIRST: &str = "
 CREATE TABLE sessions (
@@ -159,6 +159,32 @@ SELECT r.name AS run, r.run_id, c.id & 4294967295 AS seq, c.step_id, c.generatio
     r.run_id || '/' || c.generation || '/' || c.iteration || '/' || c.step_id
         AS idempotency_key,
     json_extract(e.payload, '$.arguments') AS arguments
+FROM tool_calls c
+JOIN runs r ON r.key = c.id >> 32
+LEFT JOIN events e ON e.id = c.id;
+";
+
+/// Versions that no run made are told apart; a damaged payload does not end a view.
+const SECOND: &str = "
+ALTER TABLE plan_versions ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;
+UPDATE plan_versions SET by_hand = 1 WHERE reason LIKE 'rolled back to version %';
+
+DROP VIEW history;
+CREATE VIEW history AS
+SELECT r.name AS run, r.run_id, e.id & 4294967295 AS seq,
+    CASE WHEN json_valid(e.payload) THEN json_extract(e.payload, '$.type') END AS type,
+    e.at_ms, datetime(e.recorded_at / 1000.0, 'unixepoch', 'subsec') AS recorded_at, e.payload
+FROM events e
+JOIN runs r ON r.key = e.id >> 32;
+
+DROP VIEW calls;
+CREATE VIEW calls AS
+SELECT r.name AS run, r.run_id, c.id & 4294967295 AS seq, c.step_id, c.generation,
+    c.iteration, c.attempt, c.tool, c.tool_version, c.effect, c.outcome, c.error_class,
+    c.duration_ms, datetime(c.started_at / 1000.0, 'unixepoch', 'subsec') AS started_at,
+    r.run_id || '/' || c.generation || '/' || c.iteration || '/' || c.step_id
+        AS idempotency_key,
+    CASE WHEN json_valid(e.payload) THEN json_extract(e.payload, '$.arguments') END AS arguments
 FROM tool_calls c
 JOIN runs r ON r.key = c.id >> 32
 LEFT JOIN events e ON e.id = c.id;

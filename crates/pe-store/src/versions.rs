@@ -44,6 +44,8 @@ pub(crate) struct Change<'a> {
     pub(crate) parent_version: Option<u32>,
     pub(crate) patch: Option<&'a Value>,
     pub(crate) reason: &'a str,
+    /// No run made it: its plan outlives its runs.
+    pub(crate) by_hand: bool,
 }
 
 /// The cause as the reason of a version.
@@ -81,7 +83,13 @@ pub(crate) fn find_or_add(
     }
     let parent_version = last(connection, plan_id)?;
     let reason = if parent_version.is_none() { "first" } else { "edited" };
-    add(connection, plan_id, plan, Change { parent_version, patch: None, reason }, now_ms)
+    add(
+        connection,
+        plan_id,
+        plan,
+        Change { parent_version, patch: None, reason, by_hand: false },
+        now_ms,
+    )
 }
 
 /// Appends a version: the next number, or the plan's own when that is larger.
@@ -116,8 +124,8 @@ fn insert(
     )?;
     connection.execute(
         "INSERT INTO plan_versions (plan_id, version, parent_version, parent_plan, patch, reason,
-            created_at, digest, content)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            created_at, digest, content, by_hand)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             plan_id.as_str(),
             version,
@@ -128,6 +136,7 @@ fn insert(
             now_ms,
             digest(plan),
             content_hash,
+            change.by_hand,
         ],
     )?;
     Ok(())
@@ -137,6 +146,14 @@ fn insert(
 fn last(connection: &Connection, plan_id: &PlanId) -> rusqlite::Result<Option<u32>> {
     let sql = "SELECT max(version) FROM plan_versions WHERE plan_id = ?1";
     connection.query_row(sql, [plan_id.as_str()], |row| row.get(0))
+}
+
+/// Whether a plan goes with its last run: no run made its newest version otherwise.
+pub(crate) fn goes_with_runs(connection: &Connection, plan_id: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT by_hand FROM plan_versions WHERE plan_id = ?1 ORDER BY version DESC LIMIT 1";
+    let by_hand: Option<bool> =
+        connection.prepare_cached(sql)?.query_row([plan_id], |row| row.get(0)).optional()?;
+    Ok(by_hand != Some(true))
 }
 
 /// The hash of what the plan does: names, versions and times left out.
@@ -184,6 +201,7 @@ pub(crate) fn adopt(
         parent_version: version.parent_version,
         patch: version.patch.as_ref(),
         reason: &version.reason,
+        by_hand: false,
     };
     let now_ms = version.created_at.as_millisecond();
     insert(connection, &version.plan_id, version.version, &plan, change, now_ms)
@@ -275,7 +293,8 @@ impl SqliteStore {
                 return Ok(same.clone());
             }
             let parent_version = parent.or(newest);
-            let change = Change { parent_version, patch: patch.as_ref(), reason: &reason };
+            let change =
+                Change { parent_version, patch: patch.as_ref(), reason: &reason, by_hand: true };
             let version = add(connection, &plan_id, &plan, change, now_ms())?;
             one(connection, &plan_id, version)
         })
@@ -293,7 +312,7 @@ impl SqliteStore {
         self.write("roll a plan back", move |connection| {
             let reason = format!("rolled back to version {to}");
             let parent_version = last(connection, &plan_id)?;
-            let change = Change { parent_version, patch: None, reason: &reason };
+            let change = Change { parent_version, patch: None, reason: &reason, by_hand: true };
             let version = add(connection, &plan_id, &plan, change, now_ms())?;
             one(connection, &plan_id, version)
         })

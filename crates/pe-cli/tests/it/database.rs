@@ -96,7 +96,8 @@ fn old_runs_are_forgotten_once_somebody_says_so() {
     let done = world.pe(&db(&["db", "prune", "--older-than", "1h"])).exits(0);
     done.says("no run is like that; nothing was forgotten");
     let done = world.pe(&db(&["db", "prune", "--older-than", "0", "--dry-run"])).exits(0);
-    assert_eq!(done.stdout.lines().count(), 4, "a header and three: {}", done.stdout);
+    assert_eq!(done.stdout.lines().count(), 5, "a header, three, and plans: {}", done.stdout);
+    let done = done.prints("plans that go with them: ");
     assert!(!done.stdout.contains("waiting"), "it can be resumed: {}", done.stdout);
     world.pe(&db(&["db", "prune", "--older-than", "0"])).exits(2).says("hint: `--yes`");
     for words in [&["--status", "waiting"][..], &["--status", "resumable"]] {
@@ -107,7 +108,8 @@ fn old_runs_are_forgotten_once_somebody_says_so() {
 
     let words = db(&["db", "prune", "--keep", "1", "--status", "failed", "--yes", "--json"]);
     let report = world.pe(&words).exits(0).json();
-    assert_eq!((&report["runs"][0]["status"], &report["plans"]), (&json!("failed"), &json!(1)));
+    assert_eq!(report["runs"][0]["status"], "failed");
+    assert_eq!(report["plans"].as_array().map(Vec::len), Some(1), "{report}");
     assert_eq!(left(&world), ["completed", "waiting", "completed"]);
     let done = world.pe(&db(&["db", "prune", "--keep", "1", "--yes"])).exits(0);
     done.says("1 run forgotten, with 1 plan and ");
@@ -116,9 +118,14 @@ fn old_runs_are_forgotten_once_somebody_says_so() {
     assert!(left(&world).is_empty());
     world.pe(&db(&["db", "check"])).exits(0);
 
-    let before = world.path().join("runs.db").metadata().unwrap().len();
+    // With the log beside it, which stays when it is short.
+    let size = || {
+        let of = |file: &str| world.path().join(file).metadata().map_or(0, |found| found.len());
+        of("runs.db") + of("runs.db-wal")
+    };
+    let before = size();
     let sizes = world.pe(&db(&["db", "vacuum", "--json"])).exits(0).json();
-    let after = world.path().join("runs.db").metadata().unwrap().len();
+    let after = size();
     assert!(after + 300_000 < before, "{before} {after}");
     assert_eq!((&sizes["bytes_before"], &sizes["bytes_after"]), (&json!(before), &json!(after)));
     world.pe(&db(&["db", "vacuum"])).exits(0).says(" bytes before, ");
@@ -146,7 +153,7 @@ fn on_a_terminal_somebody_is_asked() {
     let mut terminal = Terminal::run(&world, &words, &[]);
     terminal.until("forget 3 runs? [y]es / [n]o: ").types("n\n");
     let (_, code, stdout) = terminal.end();
-    assert_eq!((code, stdout.lines().count(), left(&world).len()), (Some(5), 4, 4));
+    assert_eq!((code, stdout.lines().count(), left(&world).len()), (Some(5), 5, 4));
     let mut terminal = Terminal::run(&world, &words, &[]);
     terminal.until("forget 3 runs? ").types("yes\n").until("3 runs forgotten");
     assert_eq!((terminal.end().1, left(&world)), (Some(0), vec!["waiting".to_owned()]));

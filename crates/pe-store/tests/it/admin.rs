@@ -77,11 +77,13 @@ fn only_what_has_ended_is_forgotten_and_all_that_belonged_to_it() {
     store.record_model_call(&"ended-0".into(), &asked).unwrap();
     let owned = wait(store.claim(&"ended-2".into())).unwrap();
     let dry = PruneOptions { dry_run: true, ..PruneOptions::default() };
-    assert_eq!(store.prune(&dry).unwrap().runs.len(), 2);
+    let plans = vec![PlanId::new("plan-of-3"), PlanId::new("plan-of-4")];
+    let seen = store.prune(&dry).unwrap();
+    assert_eq!((seen.runs.len(), &seen.plans), (2, &plans));
     assert_eq!(ids(&store).len(), 4, "a dry run forgot something");
 
     let report = store.prune(&PruneOptions::default()).unwrap();
-    assert_eq!((report.runs.len(), report.plans), (2, 2));
+    assert_eq!((report.runs.len(), report.plans), (2, plans));
     assert_eq!(ids(&store), ["ended-2", "paused"], "one is owned, the other can be resumed");
     assert!(wait(store.load(&"paused".into())).is_ok(), "a value that is needed went");
     assert!(store.check().unwrap().is_sound(), "{:?}", store.check());
@@ -115,4 +117,22 @@ fn only_old_runs_are_forgotten_when_that_is_asked() {
     let started = store.run(&"ended-0".into()).unwrap().started_at;
     let options = PruneOptions { older_than: Some(started), ..PruneOptions::default() };
     assert_eq!(store.prune(&options).unwrap().runs, []);
+}
+
+#[test]
+fn a_plan_outlives_its_runs_when_its_newest_version_was_made_by_hand() {
+    let scene = Scene::new();
+    let store = filled(&scene);
+    let (rolled, drafted) = (PlanId::new("plan-of-3"), PlanId::new("plan-of-4"));
+    store.roll_back(&rolled, 1).unwrap();
+    let mut draft = store.plan(&drafted, None).unwrap();
+    draft.goal = "something else".to_owned();
+    store.save_version(&draft, None, None, "drafted").unwrap();
+    let dry = PruneOptions { dry_run: true, ..PruneOptions::default() };
+    for options in [dry, PruneOptions::default()] {
+        assert_eq!(store.prune(&options).unwrap().plans, [PlanId::new("plan-of-5")]);
+    }
+    assert_eq!(store.plan_versions(&rolled).unwrap().len(), 2);
+    assert_eq!(store.plan(&drafted, None).unwrap().goal, "something else");
+    assert!(store.check().unwrap().is_sound(), "{:?}", store.check());
 }

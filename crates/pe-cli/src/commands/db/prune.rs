@@ -1,7 +1,7 @@
 //! `pe db prune`: forgets old runs, after somebody has seen which.
 
 use pe_model::PlanStatus;
-use pe_store::{PruneOptions, RunSummary};
+use pe_store::{PruneOptions, PruneReport, RunSummary};
 
 use super::Context;
 use crate::args::{PruneTask, StatusArg};
@@ -29,14 +29,14 @@ pub(super) fn run(task: &PruneTask, context: &mut Context) -> Result<Exit, Failu
         if task.json {
             context.output.json(&preview)?;
         } else {
-            list(&preview.runs, context)?;
+            list(&preview, context)?;
         }
         let what = if preview.runs.is_empty() { "no run is like that; " } else { "" };
         context.console.inform(&format!("{what}nothing was forgotten"));
         return Ok(Exit::Success);
     }
     if !task.json {
-        list(&preview.runs, context)?;
+        list(&preview, context)?;
     }
     if !task.yes && !agreed(&preview.runs, context)? {
         context.console.inform("nothing was forgotten");
@@ -50,7 +50,7 @@ pub(super) fn run(task: &PruneTask, context: &mut Context) -> Result<Exit, Failu
     context.console.inform(&format!(
         "{} forgotten, with {} and {}; `pe db vacuum` makes the file smaller",
         count(report.runs.len(), "run"),
-        count(report.plans, "plan"),
+        count(report.plans.len(), "plan"),
         count(report.values, "long value"),
     ));
     Ok(Exit::Success)
@@ -87,7 +87,8 @@ fn options(task: &PruneTask) -> Result<PruneOptions, Failure> {
     })
 }
 
-fn list(runs: &[RunSummary], context: &mut Context) -> Result<(), Failure> {
+fn list(preview: &PruneReport, context: &mut Context) -> Result<(), Failure> {
+    let runs = &preview.runs;
     if runs.is_empty() {
         return Ok(());
     }
@@ -102,7 +103,12 @@ fn list(runs: &[RunSummary], context: &mut Context) -> Result<(), Failure> {
         ]);
     }
     let width = context.console.for_stdout().width;
-    Ok(context.output.text(&table.render(width))?)
+    context.output.text(&table.render(width))?;
+    if !preview.plans.is_empty() {
+        let plans: Vec<String> = preview.plans.iter().map(|id| one_line(id.as_str())).collect();
+        context.output.lines(&format!("plans that go with them: {}", plans.join(", ")))?;
+    }
+    Ok(())
 }
 
 /// Whether a person agrees.
