@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::attempts::{self, Attempts};
 use crate::memo::event_ids;
-use crate::opening::BUSY_TIMEOUT;
+use crate::opening::{BUSY_TIMEOUT, beside};
 use crate::record::hash;
 use crate::store::Failure;
 use crate::{RunQuery, RunSummary, SqliteStore, StoreError, event_log, history, lock, versions};
@@ -108,7 +108,9 @@ impl SqliteStore {
     /// Copies the database while it is in use.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when there is such a file, or another when it cannot be written.
+    /// [`StoreError::Exists`] when there is such a file, [`StoreError::UnsoundCopy`] when the
+    /// copy was made and kept but has the damage of the database, or another when it cannot be
+    /// written.
     pub fn backup(&self, to: impl AsRef<Path>) -> Result<(), StoreError> {
         let to = to.as_ref();
         if let Err(error) = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to) {
@@ -132,7 +134,25 @@ impl SqliteStore {
             // What was copied so far is of no use to anybody.
             let _ = std::fs::remove_file(to);
         }
-        copied
+        copied?;
+        let checked = SqliteStore::open_reader(to)
+            .and_then(|copy| copy.map(|copy| copy.check()).transpose())
+            .map(Option::unwrap_or_default);
+        let report = checked.unwrap_or_else(|error| {
+            let mut report = CheckReport::default();
+            report.add("the file", error.to_string());
+            report
+        });
+        // Looking left a log beside the copy, in which nothing is.
+        let log = beside(to, "-wal");
+        if log.metadata().is_ok_and(|log| log.len() == 0) {
+            let _ = std::fs::remove_file(log);
+            let _ = std::fs::remove_file(beside(to, "-shm"));
+        }
+        if report.is_sound() {
+            return Ok(());
+        }
+        Err(StoreError::UnsoundCopy { path: to.to_owned(), findings: report.findings })
     }
 
     /// Gives the room of what was deleted back to the system.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use pe_model::{JournalError, RunId};
 use rusqlite::ErrorCode;
 
+use crate::CheckFinding;
+
 /// Why the store did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -67,6 +69,14 @@ pub enum StoreError {
     Replaced {
         /// Where the database was.
         path: PathBuf,
+    },
+    /// A backup was made, and what it is a copy of is damaged.
+    #[error("the copy {} was made, but it is not sound: {}", path.display(), first_of(findings))]
+    UnsoundCopy {
+        /// The copy, which is kept.
+        path: PathBuf,
+        /// What is wrong with it.
+        findings: Vec<CheckFinding>,
     },
     /// What is stored cannot have been written by this program.
     #[error("{what} in {} is damaged: {problem}", path.display())]
@@ -151,6 +161,18 @@ impl StoreError {
             },
         }
     }
+}
+
+/// The first finding, and how many there are besides.
+fn first_of(findings: &[CheckFinding]) -> String {
+    let Some(first) = findings.first() else {
+        return "nothing was found in it".to_owned();
+    };
+    let more = match findings.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    format!("{}: {}{more}", first.what, first.problem)
 }
 
 /// Whether the error says that the file's content is not what was written.

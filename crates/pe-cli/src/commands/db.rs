@@ -66,6 +66,8 @@ fn backup(task: &BackupTask, context: &mut Context) -> Result<Exit, Failure> {
         error @ StoreError::Exists { .. } => {
             Failure::usage(error).hint("a backup never overwrites; name another file")
         }
+        error @ StoreError::UnsoundCopy { .. } => Failure::from(error)
+            .hint("it has what can be read; `pe db check` says all that is damaged"),
         error => error.into(),
     })?;
     let (file, bytes) = (task.file.display(), size(&task.file));
