@@ -85,15 +85,21 @@ impl SqliteStore {
     /// # Errors
     /// A [`StoreError`] when the database cannot be read at all; damage is a finding.
     pub fn check(&self) -> Result<CheckReport, StoreError> {
-        let runs: Vec<RunId> = self.read("list runs", |connection| {
-            let mut statement = connection.prepare("SELECT run_id FROM runs ORDER BY key")?;
-            let ids = statement.query_map([], |row| row.get(0).map(|id: String| RunId::new(id)))?;
-            Ok(ids.collect::<rusqlite::Result<_>>()?)
-        })?;
         self.read("check", |connection| {
             let mut report = CheckReport::default();
-            check_file(connection, &mut report)?;
-            check_values(connection, &mut report)?;
+            // What makes one of them give up does not keep the others from looking.
+            type Look = fn(&Connection, &mut CheckReport) -> Result<(), Failure>;
+            let looks: [(&str, Look); 2] =
+                [("the file", check_file), ("the long values", check_values)];
+            for (what, look) in looks {
+                if let Err(failure) = look(connection, &mut report) {
+                    report.add(what, failure.at("check", self.path()).to_string());
+                }
+            }
+            let runs = list_runs(connection, &mut report).unwrap_or_else(|failure| {
+                report.add("the table runs", failure.at("check", self.path()).to_string());
+                Vec::new()
+            });
             for run_id in &runs {
                 report.runs += 1;
                 if let Err(failure) = check_run(connection, run_id, &mut report) {
@@ -298,7 +304,8 @@ fn forget(
             SELECT content FROM plan_versions
             UNION SELECT request FROM model_calls
             UNION SELECT response FROM model_calls WHERE response IS NOT NULL
-            UNION SELECT value FROM events, json_each(events.blobs) WHERE blobs IS NOT NULL)",
+            UNION SELECT value FROM events,
+                json_each(CASE WHEN json_valid(events.blobs) THEN events.blobs ELSE '[]' END))",
         [],
     )?;
     Ok((gone, plans, values))
@@ -329,15 +336,46 @@ fn check_file(connection: &Connection, report: &mut CheckReport) -> Result<(), F
     Ok(())
 }
 
+/// The runs whose ids can be read.
+fn list_runs(connection: &Connection, report: &mut CheckReport) -> Result<Vec<RunId>, Failure> {
+    let mut statement = connection.prepare("SELECT key, run_id FROM runs ORDER BY key")?;
+    let mut rows = statement.query([])?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        match row.get::<_, String>(1) {
+            Ok(run_id) => runs.push(RunId::new(run_id)),
+            Err(error) => {
+                let key: i64 = row.get(0)?;
+                report.add(format!("row {key} of runs"), error.to_string());
+            }
+        }
+    }
+    Ok(runs)
+}
+
+/// Looks at long values and payloads, row by row; one that cannot be read does not end it.
 fn check_values(connection: &Connection, report: &mut CheckReport) -> Result<(), Failure> {
-    let mut statement = connection.prepare("SELECT hash, content FROM blobs")?;
+    let mut statement = connection.prepare("SELECT id, hash, content FROM blobs")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let expected: String = row.get(0)?;
-        let content: String = row.get(1)?;
-        if hash(content.as_bytes()) != expected {
-            report.add(format!("value {expected}"), "does not have its hash");
+        let id: i64 = row.get(0)?;
+        let read = row.get(1).and_then(|hash: String| Ok((hash, row.get::<_, String>(2)?)));
+        match read {
+            Ok((expected, content)) if hash(content.as_bytes()) != expected => {
+                report.add(format!("value {expected}"), "does not have its hash");
+            }
+            Ok(_) => {}
+            Err(error) => report.add(format!("row {id} of blobs"), error.to_string()),
         }
+    }
+    let sql = "SELECT id, json_valid(payload), blobs IS NULL OR json_valid(blobs) FROM events
+        WHERE NOT json_valid(payload) OR (blobs IS NOT NULL AND NOT json_valid(blobs))";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, payload): (i64, bool) = (row.get(0)?, row.get(1)?);
+        let column = if payload { "blobs" } else { "payload" };
+        report.add(format!("row {id} of events"), format!("its {column} is no JSON"));
     }
     Ok(())
 }

@@ -38,6 +38,9 @@ fn a_check_finds_what_was_changed() {
         ("UPDATE runs SET status = 'failed' WHERE run_id = 'ended-0'", "run ended-0"),
         ("DELETE FROM tool_calls WHERE id >> 32 = 3", "run ended-2"),
         ("UPDATE blobs SET content = 'x' WHERE length(content) > 5000", "value "),
+        ("UPDATE events SET payload = '{' WHERE id = (1 << 32) | 2", "row 4294967298 of events"),
+        ("UPDATE events SET blobs = '{' WHERE id = (1 << 32) | 3", "row 4294967299 of events"),
+        ("UPDATE runs SET run_id = CAST(x'ff' AS TEXT) WHERE key = 4", "row 4 of runs"),
         ("INSERT INTO events SELECT 99 << 32, 1, 1, 1, '{}', NULL, 1", "the events under key 99"),
         (
             "INSERT INTO requests (run_key, body, created_at) VALUES (77, '', 0)",
@@ -59,6 +62,9 @@ fn a_backup_is_whole_and_overwrites_nothing() {
     let store = filled(&scene);
     let to = scene.path().with_file_name("copy.db");
     store.backup(&to).unwrap();
+    for left in ["copy.db-wal", "copy.db-shm"] {
+        assert!(!to.with_file_name(left).exists(), "{left} is left of the check");
+    }
     let copy = SqliteStore::open_reader(&to).unwrap().unwrap();
     assert_eq!(ids(&copy), ids(&store));
     assert!(copy.check().unwrap().is_sound());
@@ -135,4 +141,17 @@ fn a_plan_outlives_its_runs_when_its_newest_version_was_made_by_hand() {
     assert_eq!(store.plan_versions(&rolled).unwrap().len(), 2);
     assert_eq!(store.plan(&drafted, None).unwrap().goal, "something else");
     assert!(store.check().unwrap().is_sound(), "{:?}", store.check());
+}
+
+#[test]
+fn a_backup_of_what_is_damaged_is_kept_and_said_to_be_damaged() {
+    let scene = Scene::new();
+    let store = filled(&scene);
+    let connection = rusqlite::Connection::open(scene.path()).unwrap();
+    connection.execute("UPDATE events SET at_ms = 1 WHERE id = (2 << 32) | 3", []).unwrap();
+    let to = scene.path().with_file_name("copy.db");
+    let error = store.backup(&to).unwrap_err();
+    assert!(matches!(&error, StoreError::UnsoundCopy { .. }), "{error}");
+    assert!(error.to_string().contains("was made") && error.to_string().contains("run ended-1"));
+    assert_eq!(ids(&SqliteStore::open_reader(&to).unwrap().unwrap()), ids(&store));
 }
