@@ -140,6 +140,7 @@ fn read_entry(entry: &Value, number: usize) -> Result<ToolSpec, CatalogError> {
         resource: text("resource"),
         concurrent: flag("concurrent", true)?,
         consent: flag("consent", false)?,
+        timeout_ms: fields.get("timeout_ms").and_then(Value::as_u64),
         name,
     })
 }

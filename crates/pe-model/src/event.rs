@@ -3,6 +3,7 @@
 //! Invariant: the sequence numbers of one run start at 0 and have no gaps; `RunState` is
 //! the fold of the events and nothing else.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -94,6 +95,43 @@ pub struct ReusedCall {
     pub output: Option<Arc<Value>>,
 }
 
+/// How far the plan of a run is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanStage {
+    /// It is whole.
+    #[default]
+    Complete,
+    /// It is being written, and nobody has judged it whole: only calls that change nothing are
+    /// made, and no failure has consequences, because what makes it good may still come.
+    Draft,
+    /// Steps are appended as the run goes on; what is there runs as if it were whole, but the
+    /// run does not end with it.
+    Growing,
+}
+
+impl PlanStage {
+    /// Whether the plan is whole.
+    pub fn is_complete(&self) -> bool {
+        *self == Self::Complete
+    }
+
+    /// The stage's name as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Draft => "draft",
+            Self::Growing => "growing",
+        }
+    }
+}
+
+impl fmt::Display for PlanStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// What made a new version of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +170,8 @@ pub enum StopCause {
     Timeout,
     /// A budget is used up.
     Budget,
+    /// No model could be reached, or it failed, and the run cannot go on without one.
+    NoModel,
 }
 
 impl StopCause {
@@ -141,6 +181,7 @@ impl StopCause {
             Self::Interrupted => "interrupted",
             Self::Timeout => "timeout",
             Self::Budget => "budget",
+            Self::NoModel => "no_model",
         }
     }
 }
@@ -169,6 +210,9 @@ pub enum EventKind {
         /// for whoever goes on with it, never interpreted here.
         #[serde(default, skip_serializing_if = "JsonMap::is_empty")]
         origin: JsonMap,
+        /// How far the plan is written.
+        #[serde(default, skip_serializing_if = "PlanStage::is_complete")]
+        stage: PlanStage,
     },
     /// A process goes on with the run; from here on `at_ms` counts from its begin. Attempts
     /// that an earlier process left under way are ended by the events that follow.
@@ -197,6 +241,9 @@ pub enum EventKind {
         /// What was asked to change; null where the plan was given whole.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         patch: Value,
+        /// How far the plan is written now.
+        #[serde(default, skip_serializing_if = "PlanStage::is_complete")]
+        stage: PlanStage,
     },
     /// The outcome of the same step in another run was taken over; nothing was called.
     StepReused {

@@ -1,6 +1,6 @@
 //! The vocabulary of plans and runs, shared by every other crate.
 //!
-//! Plain data and two small ports; no IO, no async runtime, no clock. Text becomes a
+//! Plain data and three small ports; no IO, no async runtime, no clock. Text becomes a
 //! [`Plan`] through [`PlanFile::parse`]; tools describe themselves with a [`ToolSpec`];
 //! whatever happens while a plan runs is an [`Event`]; [`RunState`] is the fold of those
 //! events and nothing else; [`RunReport`] is what a finished run looks like from outside.
@@ -27,12 +27,14 @@ mod step;
 
 mod document;
 mod nearest;
+mod patch;
 mod plan_file;
 
 mod catalog;
 mod config;
 mod effect;
 mod fault;
+mod llm;
 mod tool;
 
 mod event;
@@ -45,15 +47,23 @@ pub use config::{Budget, Durability, OrchestratorConfig, Streaming, Strictness};
 pub use document::{Format, MAX_DOCUMENT_BYTES, MAX_NESTING, ReadError, kind_of, read_value};
 pub use effect::Effect;
 pub use event::{
-    AttemptKey, EVENT_FORMAT, Event, EventKind, PendingCall, Resolution, ReusedCall, RevisionCause,
-    StopCause, WaitingFor,
+    AttemptKey, EVENT_FORMAT, Event, EventKind, PendingCall, PlanStage, Resolution, ReusedCall,
+    RevisionCause, StopCause, WaitingFor,
 };
 pub use fault::{ErrorClass, Outcome, StepError, ToolError};
 pub use id::{IdError, PlanId, RunId, StepId};
 pub use journal::{Claim, Journal, JournalError};
+pub use llm::{
+    AnswerFormat, ChatMessage, Delta, DeltaSink, FinishReason, LlmClient, ModelAnswer, ModelError,
+    ModelErrorKind, ModelName, ModelRequest, OfferedTool, Purpose, RequestedCall, Speaker,
+    TokenCount,
+};
 pub use nearest::nearest;
+pub use patch::{Modification, PatchError, PatchReadError, PatchReader, PlanPatch, changed_fields};
 pub use plan::{PLAN_FORMAT, Plan, PlanStatus};
-pub use plan_file::{MAX_STEPS, PlanFile, ShapeIssue, UnknownField, render_plan};
+pub use plan_file::{
+    MAX_STEPS, PlanFile, ShapeIssue, UnknownField, render_definition, render_plan,
+};
 pub use report::{RunError, RunReport, Usage};
 pub use retry::{Backoff, RetryPolicy};
 pub use run_state::{ApplyError, IterationPhase, IterationState, Reason, RunState, StepState};

@@ -170,6 +170,32 @@ fn escape(token: &str) -> String {
     token.replace('~', "~0").replace('/', "~1")
 }
 
+/// Writes what a person needs of a plan, without state and without what is so by default; reading
+/// it again gives the same definition.
+pub fn render_definition(plan: &Plan, format: Format) -> String {
+    let finite = "because a plan's maps have string keys and its numbers are finite";
+    let mut written = serde_json::to_value(plan.definition()).expect(finite);
+    let usual = serde_json::to_value(Plan::default()).expect(finite);
+    without_usual(&mut written, &usual, &["goal", "steps"]);
+    let usual = serde_json::to_value(PlanStep::default()).expect(finite);
+    for step in written["steps"].as_array_mut().into_iter().flatten() {
+        without_usual(step, &usual, &["step_id", "tool"]);
+    }
+    match format {
+        Format::Json => serde_json::to_string_pretty(&written).expect(finite) + "\n",
+        Format::Yaml => serde_saphyr::to_string(&written).expect(finite),
+    }
+}
+
+/// Takes out the fields that have their defaults, but for those that are always written.
+fn without_usual(written: &mut Value, usual: &Value, always: &[&str]) {
+    if let Some(fields) = written.as_object_mut() {
+        fields.retain(|name, value| {
+            always.contains(&name.as_str()) || usual.get(name) != Some(value)
+        });
+    }
+}
+
 /// Writes a plan as a file's text; reading it again gives the same plan.
 pub fn render_plan(plan: &Plan, format: Format) -> String {
     match format {

@@ -2,15 +2,15 @@
 //!
 //! Nothing else mutates it, so that a run rebuilt from its journal equals the live one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    Effect, Event, JsonMap, OrchestratorConfig, PendingCall, Plan, PlanStatus, RunId, SkipReason,
-    StepError, StepId, StepStatus, StopCause, WaitingFor,
+    Effect, Event, JsonMap, OrchestratorConfig, PendingCall, Plan, PlanStage, PlanStatus, RunId,
+    SkipReason, StepError, StepId, StepStatus, StopCause, WaitingFor,
 };
 
 mod apply;
@@ -85,6 +85,8 @@ pub struct RunState {
     pub run_id: RunId,
     /// The plan in force.
     pub plan: Arc<Plan>,
+    /// How far it is written.
+    pub stage: PlanStage,
     /// The configuration in force.
     pub config: Arc<OrchestratorConfig>,
     /// One scheduling weight a step, in plan order.
@@ -166,6 +168,10 @@ pub struct StepState {
     pub rejected: bool,
     /// The calls that a person was or is asked about; once approved, these very calls are made.
     pub pending_calls: Vec<PendingCall>,
+    /// The arguments of every call that a person has agreed to since the step was last defined
+    /// anew, by iteration. A revision that leaves the step as it is keeps them, so that nobody
+    /// is asked the same thing twice.
+    pub granted_calls: BTreeMap<u32, Arc<JsonMap>>,
     /// A loop's number of iterations, once known.
     pub loop_count: Option<u32>,
     /// The elements of `loop_over`, once known.
@@ -248,6 +254,11 @@ impl StepState {
         self.status == StepStatus::Failed && self.recovered_by.is_some()
     }
 
+    /// Whether a person has agreed to this very call of the step.
+    pub fn is_granted(&self, iteration: u32, arguments: &JsonMap) -> bool {
+        self.granted_calls.get(&iteration).is_some_and(|granted| **granted == *arguments)
+    }
+
     /// Attempts started, over all iterations.
     pub fn attempts(&self) -> u32 {
         self.iterations.iter().map(|iteration| iteration.attempts).sum()
@@ -311,6 +322,21 @@ impl RunState {
     /// A step's place in the plan.
     pub fn place(&self, step_id: impl AsRef<str>) -> Option<usize> {
         self.index.get(step_id.as_ref()).copied()
+    }
+
+    /// Where the plan came from, in the words of whoever began the run: `file`, `model`,
+    /// `sequential` or `template`; `file` where it was not said.
+    pub fn planner(&self) -> &str {
+        let planned_by = self.origin.get("planner").and_then(Value::as_str).unwrap_or("file");
+        let instead = self.plan.metadata.get("planner").and_then(Value::as_str);
+        // A model's plan is never without steps; a goal may be answered without a single call.
+        let is_bare = self.plan.steps.is_empty() && self.stage != PlanStage::Draft;
+        match (planned_by, instead) {
+            // The metadata of a person's own plan say what they like.
+            ("model", Some("sequential")) => "sequential",
+            ("model", _) if is_bare => "sequential",
+            _ => planned_by,
+        }
     }
 
     /// Whether the run has ended or is paused.

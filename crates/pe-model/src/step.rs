@@ -324,6 +324,19 @@ impl PlanStep {
             ..self.clone()
         }
     }
+
+    /// Whether another definition of the step would do the same: every field but those that
+    /// only people and schedules read (`action`, `complexity`, `metadata`) is equal. State is
+    /// not looked at.
+    pub fn does_the_same(&self, other: &Self) -> bool {
+        let essence = |step: &Self| Self {
+            action: String::new(),
+            complexity: 1,
+            metadata: JsonMap::new(),
+            ..step.definition()
+        };
+        self == other || essence(self) == essence(other)
+    }
 }
 
 impl Default for PlanStep {

@@ -43,6 +43,10 @@ pub struct ToolSpec {
     pub concurrent: bool,
     /// Whether an operator must consent to each call.
     pub consent: bool,
+    /// Bounds an attempt of a step that does not say otherwise, in milliseconds, in the place of
+    /// `step_timeout_ms`: for tools that wait for a model or a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
 }
 
 impl Default for ToolSpec {
@@ -57,6 +61,7 @@ impl Default for ToolSpec {
             resource: None,
             concurrent: true,
             consent: false,
+            timeout_ms: None,
         }
     }
 }
@@ -99,6 +104,8 @@ pub struct ToolCall {
 ///   another attempt makes sense and whether the effect of this one is known.
 /// - **Ordering**: calls may arrive at the same time unless the spec says otherwise.
 /// - A panic fails the attempt and nothing else.
+/// - An error of class `cancelled` with a known outcome says that a budget does not allow the
+///   call: the run stops, and makes the call when it goes on.
 pub trait Tool: Send + Sync {
     /// What the tool says about itself.
     fn spec(&self) -> &ToolSpec;

@@ -67,6 +67,7 @@ impl RunCommand {
                 resource: Some("process".into()),
                 concurrent: true,
                 consent: true,
+                timeout_ms: None,
             },
         }
     }

@@ -122,6 +122,7 @@ impl HttpRequest {
                 resource: Some("network".into()),
                 concurrent: true,
                 consent: false,
+                timeout_ms: None,
             },
         })
     }

@@ -15,8 +15,16 @@ impl RunState {
     /// [`ApplyError::Gap`].
     pub fn begin(event: &Event) -> Result<Self, ApplyError> {
         check_format(event)?;
-        let EventKind::RunStarted { plan, config, weights, seed, started_at, from_run, origin } =
-            &event.kind
+        let EventKind::RunStarted {
+            plan,
+            config,
+            weights,
+            seed,
+            started_at,
+            from_run,
+            origin,
+            stage,
+        } = &event.kind
         else {
             return Err(ApplyError::Misplaced {
                 run_id: event.run_id.clone(),
@@ -34,6 +42,7 @@ impl RunState {
         Ok(Self {
             run_id: event.run_id.clone(),
             plan: Arc::clone(plan),
+            stage: *stage,
             config: Arc::clone(config),
             weights: weights.clone(),
             seed: *seed,
@@ -99,8 +108,9 @@ impl RunState {
                 });
             }
             EventKind::RunResumed { epoch, config, .. } => self.resume(event, *epoch, config)?,
-            EventKind::PlanRevised { plan, weights, reset, cause, .. } => {
+            EventKind::PlanRevised { plan, weights, reset, cause, stage, .. } => {
                 self.revise(plan, weights, reset);
+                self.stage = *stage;
                 self.adaptations += u32::from(*cause == RevisionCause::Adaptation);
             }
             EventKind::StepReused {
@@ -140,6 +150,7 @@ impl RunState {
                 step.status = StepStatus::Pending;
                 step.reason = None;
                 step.approved = true;
+                step.grant();
                 self.reopen();
             }
             EventKind::StepRejected { step_id, generation } => {
@@ -148,6 +159,7 @@ impl RunState {
                 step.status = StepStatus::Pending;
                 step.rejected = true;
                 step.pending_calls = Vec::new();
+                step.granted_calls.clear();
                 self.reopen();
             }
             EventKind::LoopStarted { step_id, generation, count, items } => {
@@ -278,6 +290,15 @@ impl RunState {
                     problem: "says that a run ended which goes on",
                 });
             }
+            EventKind::RunFinished { status: PlanStatus::Completed | PlanStatus::Failed }
+                if !self.stage.is_complete() =>
+            {
+                return Err(ApplyError::Misplaced {
+                    run_id: self.run_id.clone(),
+                    seq: event.seq,
+                    problem: "ends a run whose plan is still being written",
+                });
+            }
             EventKind::RunFinished { status } => self.finish(*status),
         }
         Ok(())
@@ -312,6 +333,7 @@ impl RunState {
     fn revise(&mut self, plan: &Arc<Plan>, weights: &[f64], reset: &[StepId]) {
         let reset: HashSet<&StepId> = reset.iter().collect();
         let old_index = std::mem::replace(&mut self.index, index_of(plan));
+        let old_plan = std::mem::replace(&mut self.plan, Arc::clone(plan));
         let mut old: Vec<Option<StepState>> =
             std::mem::take(&mut self.steps).into_iter().map(Some).collect();
         self.steps = plan
@@ -319,12 +341,19 @@ impl RunState {
             .iter()
             .map(|step| {
                 let id = &step.step_id;
-                let kept = old_index.get(id).and_then(|&place| old[place].take());
+                let kept = old_index
+                    .get(id)
+                    .and_then(|&place| Some((&old_plan.steps[place], old[place].take()?)));
                 match kept {
-                    Some(state) if !reset.contains(id) => state,
-                    Some(state) => {
-                        StepState { generation: state.generation + 1, ..StepState::default() }
-                    }
+                    Some((_, state)) if !reset.contains(id) => state,
+                    Some((before, state)) => StepState {
+                        generation: state.generation + 1,
+                        granted_calls: match before.does_the_same(step) {
+                            true => state.granted_calls,
+                            false => BTreeMap::new(),
+                        },
+                        ..StepState::default()
+                    },
                     None => StepState {
                         generation: self.retired.get(id).map_or(0, |last| last + 1),
                         ..StepState::default()
@@ -338,7 +367,6 @@ impl RunState {
             }
         }
         self.done = self.steps.iter().filter(|step| step.is_done()).count();
-        self.plan = Arc::clone(plan);
         self.weights = weights.to_vec();
         self.revisions += 1;
         self.reopen();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pe_model::{
     ApplyError, AttemptKey, EVENT_FORMAT, Effect, ErrorClass, Event, EventKind, IterationPhase,
-    OrchestratorConfig, Outcome, Plan, PlanStatus, PlanStep, RevisionCause, RunId, RunReport,
-    RunState, StepError, StepId, StepStatus, StopCause, Usage,
+    OrchestratorConfig, Outcome, PendingCall, Plan, PlanStage, PlanStatus, PlanStep, RevisionCause,
+    RunId, RunReport, RunState, StepError, StepId, StepStatus, StopCause, Usage, WaitingFor,
 };
 use serde_json::json;
 
@@ -24,6 +24,7 @@ fn started(plan: Plan) -> EventKind {
         started_at: jiff::Timestamp::UNIX_EPOCH,
         from_run: None,
         origin: pe_model::JsonMap::new(),
+        stage: PlanStage::Complete,
     }
 }
 
@@ -174,6 +175,7 @@ fn a_revision_keeps_resets_and_never_reuses_a_generation() {
         cause: RevisionCause::Adaptation,
         reason: String::new(),
         patch: serde_json::Value::Null,
+        stage: PlanStage::Complete,
     };
     let (a, b) = (PlanStep::new("a", "echo"), PlanStep::new("b", "echo"));
     let state = fold(vec![
@@ -189,6 +191,94 @@ fn a_revision_keeps_resets_and_never_reuses_a_generation() {
     assert_eq!(state.step("a").unwrap().status, StepStatus::Completed, "kept, though it moved");
     assert_eq!(state.step("b").unwrap().generation, 2, "reset once, then removed and added again");
     assert_eq!((state.revisions, state.place("b")), (3, Some(1)));
+}
+
+fn started_at(stage: PlanStage) -> EventKind {
+    match started(plan()) {
+        EventKind::RunStarted {
+            plan, config, weights, seed, started_at, from_run, origin, ..
+        } => EventKind::RunStarted {
+            plan,
+            config,
+            weights,
+            seed,
+            started_at,
+            from_run,
+            origin,
+            stage,
+        },
+        other => other,
+    }
+}
+
+#[test]
+fn a_run_whose_plan_is_still_being_written_can_pause_or_stop_but_not_end() {
+    let end = |stage, status| fold(vec![started_at(stage), EventKind::RunFinished { status }]);
+    for stage in [PlanStage::Draft, PlanStage::Growing] {
+        for status in [PlanStatus::Completed, PlanStatus::Failed] {
+            assert!(matches!(end(stage, status), Err(ApplyError::Misplaced { seq: 1, .. })));
+        }
+        for status in [PlanStatus::Cancelled, PlanStatus::Waiting, PlanStatus::InDoubt] {
+            assert_eq!(end(stage, status).unwrap().stage, stage);
+        }
+    }
+    assert!(end(PlanStage::Complete, PlanStatus::Failed).is_ok());
+}
+
+#[test]
+fn the_stage_of_a_plan_is_written_only_where_it_is_not_whole() {
+    let written = |stage| serde_json::to_value(started_at(stage)).unwrap();
+    assert_eq!(written(PlanStage::Draft)["stage"], "draft");
+    assert_eq!(written(PlanStage::Complete).get("stage"), None);
+    let read: EventKind = serde_json::from_value(written(PlanStage::Complete)).unwrap();
+    assert_eq!(read, started_at(PlanStage::Complete));
+}
+
+#[test]
+fn a_run_names_where_its_plan_came_from() {
+    let mut state = fold(vec![started(plan())]).unwrap();
+    assert_eq!(state.planner(), "file", "where it was not said");
+    state.origin.insert("planner".to_owned(), json!("model"));
+    assert_eq!(state.planner(), "model");
+}
+
+#[test]
+fn what_was_agreed_to_is_kept_by_a_revision_that_leaves_the_step_as_it_is() {
+    let (step_id, generation) = (StepId::new("a"), 0);
+    let arguments = Arc::new(json!({"x": 1}).as_object().unwrap().clone());
+    let call = PendingCall { iteration: 0, tool: "echo".to_owned(), arguments: arguments.clone() };
+    let granted_after = |change: fn(&mut PlanStep), rejected: bool| {
+        let mut steps = plan().steps;
+        change(&mut steps[0]);
+        let (id, calls) = (step_id.clone(), vec![call.clone()]);
+        let waiting_for = WaitingFor::Approval;
+        let ask = |generation| EventKind::StepWaiting {
+            step_id: id.clone(),
+            generation,
+            waiting_for,
+            calls: calls.clone(),
+        };
+        let revised = || EventKind::PlanRevised {
+            weights: vec![1.0; steps.len()],
+            plan: Arc::new(Plan { steps: steps.clone(), ..plan() }),
+            reset: vec![id.clone()],
+            cause: RevisionCause::Adaptation,
+            reason: String::new(),
+            patch: serde_json::Value::Null,
+            stage: PlanStage::Complete,
+        };
+        let approved = EventKind::StepApproved { step_id: id.clone(), generation };
+        let mut script = vec![started(plan()), ask(0), approved, revised()];
+        if rejected {
+            script.extend([ask(1), EventKind::StepRejected { step_id: id.clone(), generation: 1 }]);
+        }
+        let state = fold(script).unwrap();
+        assert!(!state.step("a").unwrap().approved, "this generation was not asked about");
+        state.step("a").unwrap().is_granted(0, &arguments)
+    };
+    assert!(granted_after(|step| step.action = "other words".to_owned(), false));
+    assert!(!granted_after(|step| step.tool = "other".to_owned(), false));
+    assert!(!granted_after(|_| {}, true));
 }
 
 #[test]

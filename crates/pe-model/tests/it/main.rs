@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
 
 mod fold;
+mod patch;
 mod round_trip;

@@ -2,7 +2,7 @@
 
 use pe_model::{
     Backoff, Format, JsonMap, Plan, PlanFile, PlanStatus, PlanStep, RetryPolicy, StepId,
-    StepResult, StepStatus, StepType, TriggerRule, render_plan,
+    StepResult, StepStatus, StepType, TriggerRule, render_definition, render_plan,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -14,7 +14,19 @@ fn check(plan: &Plan) {
             .unwrap_or_else(|error| panic!("{format}: {error}\n{text}"));
         assert_eq!(file.plan, *plan, "{format}:\n{text}");
         assert_eq!(file.unknown, [], "{format}");
+        let text = render_definition(plan, format);
+        let file = PlanFile::parse(text.as_bytes(), format)
+            .unwrap_or_else(|error| panic!("{format}: {error}\n{text}"));
+        assert_eq!(file.plan.definition(), plan.definition(), "{format}:\n{text}");
     }
+}
+
+#[test]
+fn what_is_so_by_default_is_not_written() {
+    let mut plan = Plan { goal: "g".to_owned(), ..Plan::default() };
+    plan.steps = vec![PlanStep::new("a", "echo")];
+    let text = render_definition(&plan, Format::Yaml);
+    assert_eq!(text, "goal: g\nsteps:\n- step_id: a\n  tool: echo\n");
 }
 
 fn full_step(kind: StepType) -> PlanStep {

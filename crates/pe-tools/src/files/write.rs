@@ -82,6 +82,7 @@ impl WriteFile {
                 resource: Some(RESOURCE.into()),
                 concurrent: false,
                 consent: true,
+                timeout_ms: None,
             },
         }
     }

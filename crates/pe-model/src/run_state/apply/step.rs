@@ -93,6 +93,12 @@ impl StepState {
         self.iteration_outputs().last().cloned().unwrap_or_default()
     }
 
+    /// Notes the calls that were asked about as agreed to.
+    pub(super) fn grant(&mut self) {
+        let asked = self.pending_calls.iter();
+        self.granted_calls.extend(asked.map(|call| (call.iteration, Arc::clone(&call.arguments))));
+    }
+
     pub(super) fn end(&mut self, status: StepStatus, now: u64) {
         self.status = status;
         self.reason = None;
