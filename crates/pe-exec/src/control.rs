@@ -1,45 +1,10 @@
-//! Moving a run from outside: stopping it, first gently, then at once, and answering for it.
+//! Moving a run from outside: stopping it, first gently, then at once; answering for a person;
+//! and, for whoever supervises it, new plans and when it stands still, goes on and ends.
 
-use pe_model::{Resolution, StepId};
-use serde::{Deserialize, Serialize};
+use pe_model::StopCause;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Input, Refusal};
-
-/// What a person decides about a run from outside. The generation is that of the step as the
-/// person has seen it: an answer to an older one is refused.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
-pub enum Answer {
-    /// A waiting step may go on.
-    Approve {
-        /// The step.
-        step_id: StepId,
-        /// Its generation.
-        generation: u32,
-    },
-    /// A waiting step fails.
-    Reject {
-        /// The step.
-        step_id: StepId,
-        /// Its generation.
-        generation: u32,
-    },
-    /// A step in doubt is decided about.
-    Resolve {
-        /// The step.
-        step_id: StepId,
-        /// Its generation.
-        generation: u32,
-        /// The iteration in doubt; 0 for a step that is no loop.
-        iteration: u32,
-        /// The attempt in doubt, so that a decision never means a later one.
-        attempt: u32,
-        /// What was decided.
-        #[serde(flatten)]
-        resolution: Resolution,
-    },
-}
+use crate::{Answer, GRACE_MS, Input, Refusal, Revision};
 
 /// Why an answer had no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,26 +17,45 @@ pub enum AnswerError {
     Ended,
 }
 
-/// Moves a run from outside.
+/// Why what a run was told had no effect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// It did not fit the state of the run.
+    #[error("the run cannot do what it was told")]
+    Refused(#[source] Refusal),
+    /// The run ended first.
+    #[error("the run ended before it could do what it was told")]
+    Ended,
+}
+
+/// Moves a run from outside. A run that is supervised goes on only as long as somebody has one:
+/// when the last is dropped, a whole plan is run to its end as if nobody had supervised it, and
+/// one that is still being written is stopped as soon as nothing runs; it can be resumed.
+///
+/// What returns a future takes effect when the future is first polled, and resolves when it is
+/// durable; whoever drops it then does not take it back.
 #[derive(Debug, Clone)]
 pub struct Controller {
     level: watch::Sender<StopLevel>,
-    answers: mpsc::UnboundedSender<Asked>,
+    told: mpsc::UnboundedSender<Told>,
 }
 
 /// The driver's side of a [`Controller`].
 #[derive(Debug)]
 pub struct Control {
     pub(crate) level: watch::Receiver<StopLevel>,
-    pub(crate) answers: mpsc::UnboundedReceiver<Asked>,
+    pub(crate) told: mpsc::UnboundedReceiver<Told>,
 }
 
-/// An answer, and where to say what came of it.
+/// What a run is told, and where to say what came of it.
 #[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) answer: Answer,
-    pub(crate) reply: oneshot::Sender<Result<(), AnswerError>>,
+pub(crate) struct Told {
+    pub(crate) input: Input,
+    pub(crate) reply: Reply,
 }
+
+/// Where somebody waits for what came of an input.
+pub(crate) type Reply = oneshot::Sender<Result<(), Refusal>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum StopLevel {
@@ -84,8 +68,8 @@ impl Control {
     /// A control that nobody has used yet, and the handle to use it with.
     pub fn new() -> (Controller, Self) {
         let (level, level_receiver) = watch::channel(StopLevel::Run);
-        let (answers, answer_receiver) = mpsc::unbounded_channel();
-        (Controller { level, answers }, Self { level: level_receiver, answers: answer_receiver })
+        let (told, told_receiver) = mpsc::unbounded_channel();
+        (Controller { level, told }, Self { level: level_receiver, told: told_receiver })
     }
 
     /// A control that nobody has.
@@ -105,14 +89,79 @@ impl Controller {
         self.raise(StopLevel::Now);
     }
 
+    /// As [`Controller::stop`], for another reason than that a person asked for it. A
+    /// supervised run ends as cancelled, and can be resumed; so does any other of which a step is
+    /// left.
+    ///
+    /// # Errors
+    /// [`ControlError::Ended`].
+    pub async fn stop_for(&self, cause: StopCause) -> Result<(), ControlError> {
+        // Only who interrupts wants an end soon.
+        let grace_ms = (cause == StopCause::Interrupted).then_some(GRACE_MS);
+        self.tell(Input::Cancel { cause, grace_ms }).await
+    }
+
     /// Answers for a person; resolves once the answer is durable.
     ///
     /// # Errors
     /// [`AnswerError`] when nothing came of it.
     pub async fn answer(&self, answer: Answer) -> Result<(), AnswerError> {
-        let (reply, answered) = oneshot::channel();
-        self.answers.send(Asked { answer, reply }).map_err(|_| AnswerError::Ended)?;
-        answered.await.map_err(|_| AnswerError::Ended)?
+        self.tell(Input::Answer(answer)).await.map_err(|error| match error {
+            ControlError::Refused(refusal) => AnswerError::Refused(refusal),
+            ControlError::Ended => AnswerError::Ended,
+        })
+    }
+
+    /// Gives the run a new plan; resolves once it is in force. That is at once for one that only
+    /// extends the plan in force, and else when everything that has begun has ended, until which
+    /// no step begins. A later one takes the place of one that is not in force yet.
+    ///
+    /// # Errors
+    /// [`ControlError`]; the plan in force stays in force.
+    pub async fn revise(&self, revision: Revision) -> Result<(), ControlError> {
+        self.tell(Input::Revise(Box::new(revision))).await
+    }
+
+    /// No step begins until [`Controller::go_on`]; what has begun goes on, its retries and
+    /// iterations included. A new plan is put in force all the same.
+    ///
+    /// # Errors
+    /// [`ControlError::Ended`].
+    pub async fn suspend(&self) -> Result<(), ControlError> {
+        self.tell(Input::Suspend).await
+    }
+
+    /// Steps may begin again.
+    ///
+    /// # Errors
+    /// [`ControlError::Ended`].
+    pub async fn go_on(&self) -> Result<(), ControlError> {
+        self.tell(Input::GoOn).await
+    }
+
+    /// Ends the supervision of a run whose plan is whole: it completes or fails now, or as soon
+    /// as every step has settled, and pauses for people as any other run does.
+    ///
+    /// # Errors
+    /// [`ControlError`]; refused while the plan is not whole.
+    pub async fn conclude(&self) -> Result<(), ControlError> {
+        self.tell(Input::Conclude).await
+    }
+
+    /// Ends the run as waiting or in doubt, because nobody will answer now.
+    ///
+    /// # Errors
+    /// [`ControlError`]; refused where something runs, where no step waits for a person, and in
+    /// a draft.
+    pub async fn pause(&self) -> Result<(), ControlError> {
+        self.tell(Input::Pause).await
+    }
+
+    async fn tell(&self, input: Input) -> Result<(), ControlError> {
+        let (reply, came_of_it) = oneshot::channel();
+        self.told.send(Told { input, reply }).map_err(|_| ControlError::Ended)?;
+        let came_of_it = came_of_it.await.map_err(|_| ControlError::Ended)?;
+        came_of_it.map_err(ControlError::Refused)
     }
 
     fn raise(&self, to: StopLevel) {
@@ -121,17 +170,5 @@ impl Controller {
             *level = to.max(*level);
             raised
         });
-    }
-}
-
-impl From<Answer> for Input {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Approve { step_id, generation } => Self::Approve { step_id, generation },
-            Answer::Reject { step_id, generation } => Self::Reject { step_id, generation },
-            Answer::Resolve { step_id, generation, iteration, attempt, resolution } => {
-                Self::Resolve { step_id, generation, iteration, attempt, resolution }
-            }
-        }
     }
 }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use pe_model::{
-    Journal, JournalError, JsonMap, OrchestratorConfig, PlanId, PlanStatus, RunId, RunState,
-    ToolSet,
+    Journal, JournalError, JsonMap, OrchestratorConfig, PlanId, PlanStage, PlanStatus, RunId,
+    RunState, ToolSet,
 };
 use pe_validate::ValidPlan;
 
@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod run;
+mod told;
 
 pub(crate) use run::Run;
 
@@ -50,12 +51,37 @@ pub struct NewRun {
     pub reuse: Option<Reuse>,
     /// Where the run comes from and where it runs; recorded, never interpreted.
     pub origin: JsonMap,
+    /// Names the run, where that must be known before it begins: one of [`fresh_run_id`].
+    pub run_id: Option<RunId>,
+    /// How far the plan is written.
+    pub stage: PlanStage,
+    /// Whether the run does not end by itself, but when its [`Controller`](crate::Controller)
+    /// says so. [`Observer::idle`] tells when it has come to rest. A run whose plan is not whole
+    /// is always supervised.
+    pub supervised: bool,
 }
 
 impl From<ValidPlan> for NewRun {
     fn from(plan: ValidPlan) -> Self {
-        Self { plan, weights: Vec::new(), reuse: None, origin: JsonMap::new() }
+        Self {
+            plan,
+            weights: Vec::new(),
+            reuse: None,
+            origin: JsonMap::new(),
+            run_id: None,
+            stage: PlanStage::Complete,
+            supervised: false,
+        }
     }
+}
+
+/// A name for a run that is to begin: a UUIDv7 of now.
+pub fn fresh_run_id() -> RunId {
+    RunId::generate(unix_ms(wall_clock()), random_bytes())
+}
+
+fn unix_ms(at: jiff::Timestamp) -> u64 {
+    at.as_millisecond().max(0) as u64
 }
 
 /// How long running attempts may go on after a stop was asked for.
@@ -115,7 +141,8 @@ impl Driver {
         self
     }
 
-    /// Runs a plan until it has ended or only a person can move it on.
+    /// Runs a plan until it has ended or only a person can move it on; one that is supervised,
+    /// until it is told to end.
     ///
     /// # Errors
     /// [`DriverError::Journal`]; running attempts are dropped and nothing more is started.
@@ -124,21 +151,24 @@ impl Driver {
         run: impl Into<NewRun>,
         control: Control,
     ) -> Result<Finished, DriverError> {
-        let NewRun { plan, weights, reuse, origin } = run.into();
+        let NewRun { plan, weights, reuse, origin, run_id, stage, supervised } = run.into();
         let started_at = wall_clock();
-        let unix_ms = started_at.as_millisecond().max(0) as u64;
         let options = RunOptions {
-            run_id: RunId::generate(unix_ms, random_bytes()),
-            plan_id: PlanId::generate(unix_ms, random_bytes()),
+            run_id: run_id.unwrap_or_else(fresh_run_id),
+            plan_id: PlanId::generate(unix_ms(started_at), random_bytes()),
             config: self.config.clone(),
             weights,
             seed: random(),
             started_at,
             reuse,
             origin,
+            stage,
         };
         let claim = self.journal.claim(&options.run_id).await?;
-        let scheduler = Scheduler::new(plan, self.rules(), options);
+        let mut scheduler = Scheduler::new(plan, self.rules(), options);
+        if supervised || !stage.is_complete() {
+            scheduler = scheduler.supervised();
+        }
         Run::new(self, scheduler, claim, control).drive(vec![Input::Begin]).await
     }
 

@@ -63,6 +63,7 @@
 //!     started_at: "2026-01-01T00:00:00Z".parse()?,
 //!     reuse: None,
 //!     origin: Default::default(),
+//!     stage: Default::default(),
 //! };
 //! let mut scheduler = Scheduler::new(plan, rules, options);
 //! let turn = scheduler.handle(Input::Begin, 0);
@@ -71,6 +72,31 @@
 //! let done = Input::AttemptSucceeded { key: attempt.key.clone(), output: Default::default() };
 //! scheduler.handle(done, 250);
 //! assert_eq!(scheduler.state().status, PlanStatus::Completed);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A run whose plan is not whole begins at another [`PlanStage`](pe_model::PlanStage) and is written on
+//! by whoever has its [`Controller`]; `docs/architecture.md` says what starts meanwhile:
+//!
+//! ```
+//! use pe_exec::{Control, Driver, NewRun, Revision};
+//! use pe_model::{JsonMap, PlanStage, PlanStatus, ToolSet};
+//! use pe_validate::ValidPlan;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let plan = ValidPlan::without_steps("goal", JsonMap::new());
+//! let (controller, control) = Control::new();
+//! let run = NewRun { stage: PlanStage::Draft, ..NewRun::from(plan.clone()) };
+//! let write = async {
+//!     // Each time that a step was written: the plan so far, and that it is not the end.
+//!     controller.revise(Revision::extension(plan.clone(), PlanStage::Draft)).await?;
+//!     controller.revise(Revision::extension(plan, PlanStage::Complete)).await?;
+//!     controller.conclude().await
+//! };
+//! let driver = Driver::new(ToolSet::default());
+//! let (finished, written) = tokio::join!(driver.run(run, control), write);
+//! assert_eq!((finished?.state.status, written), (PlanStatus::Completed, Ok(())));
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -95,15 +121,15 @@ mod simulate;
 mod virtual_run;
 
 pub use answer::answer;
-pub use control::{Answer, AnswerError, Control, Controller};
-pub use driver::{Driver, DriverError, Finished, GRACE_MS, NewRun};
+pub use control::{AnswerError, Control, ControlError, Controller};
+pub use driver::{Driver, DriverError, Finished, GRACE_MS, NewRun, fresh_run_id};
 pub use memory::MemoryJournal;
-pub use people::{ApprovalRequest, Approver, Decision, Observer};
+pub use people::{Answer, ApprovalRequest, Approver, Decision, Observer};
 pub use policy::{AllowRule, CallRule, CallRules, Policy, PolicyError, ToolRules};
 pub use resume::{Recorded, ResumeError};
 pub use scheduler::{
-    Attempt, Command, Input, Millis, Refusal, Refused, Reuse, ReuseError, ReviseError, RunOptions,
-    Scheduler, Turn,
+    Attempt, Command, Input, Millis, Refusal, Refused, Reuse, ReuseError, ReviseError, Revision,
+    RunOptions, Scheduler, Turn,
 };
 pub use simulate::{Simulation, Slot, simulate};
 pub use virtual_run::{Response, VirtualRun, run_virtual};

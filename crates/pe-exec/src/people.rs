@@ -1,6 +1,7 @@
 //! Who takes part in a run from outside: those who are asked, and those who watch.
 
-use pe_model::{BoxFuture, Event, PendingCall, RunState, StepId, WaitingFor};
+use pe_model::{BoxFuture, Event, PendingCall, Resolution, RunState, StepId, WaitingFor};
+use serde::{Deserialize, Serialize};
 
 /// What a person is asked.
 #[derive(Debug, Clone)]
@@ -33,6 +34,41 @@ pub trait Approver: Send + Sync {
     fn decide(&self, request: ApprovalRequest) -> BoxFuture<'_, Decision>;
 }
 
+/// What a person decides about a run from outside. The generation is that of the step as the
+/// person has seen it: an answer to an older one is refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// A waiting step may go on.
+    Approve {
+        /// The step.
+        step_id: StepId,
+        /// Its generation.
+        generation: u32,
+    },
+    /// A waiting step fails.
+    Reject {
+        /// The step.
+        step_id: StepId,
+        /// Its generation.
+        generation: u32,
+    },
+    /// A step in doubt is decided about.
+    Resolve {
+        /// The step.
+        step_id: StepId,
+        /// Its generation.
+        generation: u32,
+        /// The iteration in doubt; 0 for a step that is no loop.
+        iteration: u32,
+        /// The attempt in doubt, so that a decision never means a later one.
+        attempt: u32,
+        /// What was decided.
+        #[serde(flatten)]
+        resolution: Resolution,
+    },
+}
+
 /// Sees what happens, batch by batch, in order, once it is durable. Must not block.
 pub trait Observer: Send + Sync {
     /// Takes one batch.
@@ -40,6 +76,17 @@ pub trait Observer: Send + Sync {
 
     /// Learns where a run stands that this process goes on with; its first batch follows.
     fn resumed(&self, state: &RunState) {
+        let _ = state;
+    }
+
+    /// Learns that a supervised run has come to rest: nothing runs or will run by itself, and
+    /// what comes next is to be said through its [`Controller`](crate::Controller). Comes after
+    /// everything that led there is durable, and once each time: again after a batch that leaves
+    /// the run at rest, and after [`Controller::go_on`](crate::Controller::go_on).
+    ///
+    /// Not called while a question to a person is open, while the run is suspended, or where a
+    /// whole plan only waits for people: that run pauses.
+    fn idle(&self, state: &RunState) {
         let _ = state;
     }
 }

@@ -86,6 +86,13 @@ pub trait CallRules: Send + Sync {
 
     /// Whether calls of this tool may need consent at all.
     fn may_need_consent(&self, tool: &str) -> bool;
+
+    /// Bounds an attempt of a step that does not say otherwise, in milliseconds; `None`: the
+    /// configuration does.
+    fn timeout_ms(&self, tool: &str) -> Option<u64> {
+        let _ = tool;
+        None
+    }
 }
 
 /// The rules that a set of tools and an operator's policy give together.
@@ -123,6 +130,10 @@ impl CallRules for ToolRules {
 
     fn may_need_consent(&self, tool: &str) -> bool {
         !self.policy.everything && self.tools.get(tool).is_some_and(|tool| tool.spec().consent)
+    }
+
+    fn timeout_ms(&self, tool: &str) -> Option<u64> {
+        self.tools.get(tool)?.spec().timeout_ms
     }
 }
 

@@ -48,6 +48,14 @@ pub enum ResumeError {
         /// The tools, in plan order.
         tools: Vec<String>,
     },
+    /// The plan of the run is not whole, and nobody would write on.
+    #[error(
+        "the plan of run {run_id} is still being written; only whoever writes it can go on with the run"
+    )]
+    Unfinished {
+        /// The run.
+        run_id: RunId,
+    },
     /// A decision does not fit the run; nothing was recorded.
     #[error("the decision does not fit run {run_id}")]
     Refused {
@@ -94,6 +102,11 @@ impl Recorded {
     /// # Errors
     /// [`ResumeError::Plan`] when the plan does not hold.
     pub fn compile(state: RunState) -> Result<Self, ResumeError> {
+        if state.plan.steps.is_empty() {
+            let plan =
+                ValidPlan::without_steps(state.plan.goal.clone(), state.plan.context.clone());
+            return Ok(Self { state, plan });
+        }
         let limits = Limits { strictness: Strictness::Lenient, ..Limits::default() };
         let checked = check((*state.plan).clone(), &pe_model::Catalog::default(), &limits);
         match checked.plan {
@@ -119,10 +132,11 @@ impl Recorded {
             calls.all(|call| rules.judge(&call.tool, &call.arguments).is_some_and(|r| r.allowed))
         });
         allowed
-            .map(|(step, state)| Input::Approve {
+            .map(|(step, state)| Answer::Approve {
                 step_id: step.step_id.clone(),
                 generation: state.generation,
             })
+            .map(Input::Answer)
             .collect()
     }
 }
@@ -135,20 +149,46 @@ impl Driver {
     /// `config` takes the place of the recorded configuration.
     ///
     /// # Errors
-    /// A [`ResumeError`]; one process owns a run, a second is refused.
+    /// A [`ResumeError`]; one process owns a run, a second is refused. A run whose plan is still
+    /// being written is [`ResumeError::Unfinished`].
     pub async fn resume(
         &self,
         run_id: &RunId,
         config: Option<OrchestratorConfig>,
         control: Control,
     ) -> Result<Finished, ResumeError> {
-        let recorded = Recorded::load(&*self.journal, run_id).await?;
+        self.go_on_with(run_id, config, control, false).await
+    }
+
+    /// Goes on with a run that is supervised from now on, as [`NewRun`](crate::NewRun) says it;
+    /// its plan may be still being written. One that has ended as completed or failed is returned
+    /// as it is, and so is a whole plan that pauses for a person whom nobody can ask now.
+    ///
+    /// # Errors
+    /// As [`Driver::resume`].
+    pub async fn resume_supervised(
+        &self,
+        run_id: &RunId,
+        config: Option<OrchestratorConfig>,
+        control: Control,
+    ) -> Result<Finished, ResumeError> {
+        self.go_on_with(run_id, config, control, true).await
+    }
+
+    async fn go_on_with(
+        &self,
+        run_id: &RunId,
+        config: Option<OrchestratorConfig>,
+        control: Control,
+        supervised: bool,
+    ) -> Result<Finished, ResumeError> {
+        let recorded = self.load_to_go_on(run_id, supervised).await?;
         if self.is_idle(&recorded) {
             return Ok(recorded.finished());
         }
         let claim = self.journal.claim(run_id).await?;
         // It may have moved on before it was claimed.
-        let recorded = Recorded::load(&*self.journal, run_id).await?;
+        let recorded = self.load_to_go_on(run_id, supervised).await?;
         if self.is_idle(&recorded) {
             return Ok(recorded.finished());
         }
@@ -160,7 +200,10 @@ impl Driver {
         if let Some(observer) = &self.observer {
             observer.resumed(&recorded.state);
         }
-        let scheduler = Scheduler::restore(recorded.plan, self.rules(), recorded.state);
+        let mut scheduler = Scheduler::restore(recorded.plan, self.rules(), recorded.state);
+        if supervised {
+            scheduler = scheduler.supervised();
+        }
         Ok(Run::new(self, scheduler, claim, control).drive(first).await?)
     }
 
@@ -175,7 +218,7 @@ impl Driver {
         run_id: &RunId,
         answers: Vec<Answer>,
     ) -> Result<RunState, ResumeError> {
-        self.record(run_id, answers.into_iter().map(Input::from).collect()).await
+        self.record(run_id, answers.into_iter().map(Input::Answer).collect()).await
     }
 
     /// Records that a run which no process runs is not to go on by itself.
@@ -204,11 +247,23 @@ impl Driver {
         Ok(scheduler.state().clone())
     }
 
+    async fn load_to_go_on(
+        &self,
+        run_id: &RunId,
+        supervised: bool,
+    ) -> Result<Recorded, ResumeError> {
+        let recorded = Recorded::load(&*self.journal, run_id).await?;
+        match supervised || recorded.state.stage.is_complete() {
+            true => Ok(recorded),
+            false => Err(ResumeError::Unfinished { run_id: run_id.clone() }),
+        }
+    }
+
     /// Whether a process could do nothing for the run now.
     fn is_idle(&self, recorded: &Recorded) -> bool {
         match recorded.state.status {
             PlanStatus::Completed | PlanStatus::Failed => true,
-            PlanStatus::Waiting | PlanStatus::InDoubt => {
+            PlanStatus::Waiting | PlanStatus::InDoubt if recorded.state.stage.is_complete() => {
                 let waiting = |step: &pe_model::StepState| step.status == StepStatus::Waiting;
                 let can_ask = self.approver.is_some() && recorded.state.steps().iter().any(waiting);
                 !can_ask && recorded.allowed(&*self.rules()).is_empty()

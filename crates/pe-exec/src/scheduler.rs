@@ -13,16 +13,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pe_model::{
-    AttemptKey, EVENT_FORMAT, Event, EventKind, JsonMap, OrchestratorConfig, PlanId, PlanStatus,
-    Resolution, RevisionCause, RunId, RunState, StepId, StopCause, ToolError,
+    AttemptKey, EVENT_FORMAT, Event, EventKind, JsonMap, OrchestratorConfig, PlanId, PlanStage,
+    PlanStatus, RunId, RunState, StepId, StopCause, ToolError,
 };
 use pe_validate::ValidPlan;
 use serde_json::Value;
 
-use crate::CallRules;
+use crate::{Answer, CallRules};
 
 mod attempt;
 mod board;
+mod draft;
 mod iteration;
 mod prepare;
 mod resume;
@@ -30,12 +31,13 @@ mod reuse;
 mod revise;
 mod settle;
 mod stop;
+mod supervise;
 
 use board::{Board, Stage};
 use reuse::Takeover;
 pub use reuse::{Reuse, ReuseError};
-pub use revise::ReviseError;
-use revise::Revision;
+use revise::Noted;
+pub use revise::{ReviseError, Revision};
 
 /// Milliseconds since this process began or resumed the run.
 pub type Millis = u64;
@@ -83,46 +85,18 @@ pub enum Input {
     /// Nobody will answer now: end the run as waiting or in doubt where that is all that is
     /// left of it.
     Pause,
-    /// Put a new plan in force once the running attempts have ended.
-    Revise {
-        /// The new plan.
-        plan: Box<ValidPlan>,
-        /// One scheduling weight a step, in plan order; empty: `ValidPlan::weights`.
-        weights: Vec<f64>,
-        /// What made the new plan.
-        cause: RevisionCause,
-        /// Why, in a sentence.
-        reason: String,
-        /// What was asked to change; null where the plan was given whole.
-        patch: Value,
-    },
-    /// A person agrees to a waiting step.
-    Approve {
-        /// The step.
-        step_id: StepId,
-        /// The generation that was asked about.
-        generation: u32,
-    },
-    /// A person refuses a waiting step.
-    Reject {
-        /// The step.
-        step_id: StepId,
-        /// The generation that was asked about.
-        generation: u32,
-    },
-    /// A person decides about a step in doubt.
-    Resolve {
-        /// The step.
-        step_id: StepId,
-        /// Its generation.
-        generation: u32,
-        /// The iteration in doubt; 0 for a step that is no loop.
-        iteration: u32,
-        /// The attempt in doubt, so that a decision never means a later one.
-        attempt: u32,
-        /// What was decided.
-        resolution: Resolution,
-    },
+    /// Put a new plan in force: at once where it only extends the one in force, else when the
+    /// running attempts have ended.
+    Revise(Box<Revision>),
+    /// Begin no step until [`Input::GoOn`]; what has begun goes on, its retries and iterations
+    /// included.
+    Suspend,
+    /// Steps may begin again.
+    GoOn,
+    /// Nobody supervises the run any more: it ends by itself when everything has settled.
+    Conclude,
+    /// A person has decided about a step.
+    Answer(Answer),
 }
 
 /// What is to be done outside, once the events of the turn are durable.
@@ -160,7 +134,7 @@ pub struct Turn {
 /// An input from which nothing came, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// Its place among the inputs of the turn; `None` for a revision that was noted earlier.
+    /// Its place among the inputs of the turn; `None` for a revision that an earlier turn took.
     pub input: Option<usize>,
     /// Why.
     pub refusal: Refusal,
@@ -194,6 +168,18 @@ pub enum Refusal {
         /// The generation that the answer speaks of.
         generation: u32,
     },
+    /// The run cannot end as completed or failed yet.
+    #[error("the plan of the run is still being written: it is {stage}")]
+    Unfinished {
+        /// How far it is written.
+        stage: PlanStage,
+    },
+    /// Another new plan came before this one was in force.
+    #[error("another new plan came before this one was in force")]
+    Superseded,
+    /// The run cannot pause for a person.
+    #[error("the run does not wait for a person, or not only")]
+    NotStalled,
     /// A decision about an attempt that is not in doubt.
     #[error(
         "attempt {attempt} of iteration {iteration} of step `{step_id}` is not in doubt in generation {generation}"
@@ -229,6 +215,8 @@ pub struct RunOptions {
     pub reuse: Option<Reuse>,
     /// Where the run comes from and where it runs; recorded, never interpreted.
     pub origin: JsonMap,
+    /// How far the plan is written.
+    pub stage: PlanStage,
 }
 
 /// Decides what a run does next. See the module's head.
@@ -242,11 +230,15 @@ pub struct Scheduler {
     /// Recorded with `Begin`.
     begin: Option<Event>,
     /// A new plan, put in force when nothing is running.
-    revision: Option<Revision>,
+    revision: Option<Noted>,
     /// Finished work of another run, until everything that still holds was taken over.
     takeover: Option<Takeover>,
     /// Nothing starts in this process.
     on_hold: bool,
+    /// Somebody outside says when the run ends.
+    supervised: bool,
+    /// No step begins.
+    suspended: bool,
     /// Made from a state whose consequences are not drawn yet.
     is_restored: bool,
     /// The place of the input that is being taken.
@@ -284,6 +276,7 @@ impl Scheduler {
                 seed: options.seed,
                 started_at: options.started_at,
                 origin: options.origin,
+                stage: options.stage,
                 from_run: options.reuse.as_ref().map(|reuse| reuse.from().run_id.clone()),
             },
         };
@@ -308,7 +301,7 @@ impl Scheduler {
 
     fn assemble(plan: ValidPlan, rules: Arc<dyn CallRules>, state: RunState) -> Self {
         Self {
-            board: Board::new(&plan, &state),
+            board: Board::new(&plan, &state, &*rules),
             plan,
             rules,
             last_seen: state.elapsed_ms,
@@ -319,6 +312,8 @@ impl Scheduler {
             revision: None,
             takeover: None,
             on_hold: false,
+            supervised: false,
+            suspended: false,
             is_restored: false,
             taking: None,
             stop_deadline: None,
@@ -337,7 +332,8 @@ impl Scheduler {
         &self.plan
     }
 
-    /// Whether nothing runs or will run by itself, and only people can move the run on.
+    /// Whether nothing runs or will run by itself, and only somebody outside can move the run
+    /// on.
     pub fn is_stalled(&self) -> bool {
         self.begin.is_none() && !self.state.is_finished() && !self.is_active()
     }
@@ -390,6 +386,9 @@ impl Scheduler {
                 self.pause();
             }
         }
+        if let Some(noted) = &mut self.revision {
+            noted.input = None;
+        }
         std::mem::take(&mut self.turn)
     }
 
@@ -398,8 +397,19 @@ impl Scheduler {
     fn reopen(&mut self) {
         self.stop_deadline = None;
         self.active_ms = 0;
+        self.redraw();
+    }
+
+    /// Derives everything anew from the state; attempts under way, their deadlines, slots and
+    /// resources are as they were.
+    fn redraw(&mut self) {
+        let obstacles = std::mem::take(&mut self.board.obstacles);
+        self.board = Board::new(&self.plan, &self.state, &*self.rules);
+        for &place in obstacles.keys() {
+            self.board.broken[place] = true;
+        }
+        self.board.obstacles = obstacles;
         self.ended.clear();
-        self.board = Board::new(&self.plan, &self.state);
         self.rebuild();
     }
 
@@ -422,12 +432,19 @@ impl Scheduler {
             Input::AttemptSucceeded { key, output } => self.succeeded(&key, output),
             Input::AttemptFailed { key, error } => self.failed(&key, &error),
             Input::Cancel { cause, grace_ms } => self.cancel(cause, grace_ms),
-            Input::Revise { plan, weights, cause, reason, patch } => {
-                self.revise(Revision { plan, weights, cause, reason, patch });
-            }
-            Input::Approve { step_id, generation } => self.approve(step_id, generation),
-            Input::Reject { step_id, generation } => self.reject(step_id, generation),
-            Input::Resolve { step_id, generation, iteration, attempt, resolution } => {
+            Input::Revise(revision) => self.revise(*revision),
+            Input::Suspend => self.suspended = true,
+            Input::GoOn => self.go_on(),
+            Input::Conclude => self.end_supervision(),
+            Input::Answer(answer) => self.answer(answer),
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Approve { step_id, generation } => self.approve(step_id, generation),
+            Answer::Reject { step_id, generation } => self.reject(step_id, generation),
+            Answer::Resolve { step_id, generation, iteration, attempt, resolution } => {
                 self.resolve(step_id, generation, (iteration, attempt), resolution);
             }
         }
@@ -489,7 +506,7 @@ impl Scheduler {
 
     /// Whether steps may begin.
     fn may_start(&self) -> bool {
-        self.revision.is_none() && self.may_go_on()
+        self.revision.is_none() && !self.suspended && self.may_go_on()
     }
 
     /// Whether attempts may start.

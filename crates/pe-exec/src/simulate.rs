@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pe_model::{Effect, EventKind, JsonMap, OrchestratorConfig, PlanId, RunId, StepId};
+use pe_model::{Effect, EventKind, JsonMap, OrchestratorConfig, PlanId, PlanStage, RunId, StepId};
 use pe_validate::ValidPlan;
 use serde::Serialize;
 use serde_json::Value;
@@ -68,6 +68,7 @@ pub fn simulate(plan: &ValidPlan, workers: usize) -> Simulation {
         started_at: jiff::Timestamp::UNIX_EPOCH,
         reuse: None,
         origin: JsonMap::new(),
+        stage: PlanStage::Complete,
     };
     let bare = plan.without_expressions();
     let places: BTreeMap<&StepId, usize> =

@@ -30,7 +30,8 @@ pub struct VirtualRun {
 
 /// Runs a plan to its end in virtual time; `respond` stands for the tools.
 ///
-/// Nobody answers questions: a run that waits for a person ends as waiting.
+/// Nobody answers questions: a run that waits for a person ends as waiting. Nobody writes on
+/// either: one whose plan is not whole is left running when nothing more would happen by itself.
 pub fn run_virtual(
     plan: ValidPlan,
     rules: Arc<dyn CallRules>,
@@ -54,7 +55,11 @@ pub fn run_virtual(
             }
             _ => Input::Pause,
         };
+        let pauses = matches!(input, Input::Pause);
         world.take(scheduler.handle(input, now), now, &mut respond);
+        if pauses && scheduler.is_stalled() {
+            break;
+        }
     }
     VirtualRun { state: scheduler.state().clone(), events: world.events }
 }

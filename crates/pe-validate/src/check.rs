@@ -81,7 +81,7 @@ impl Checker {
         let mut steps: Vec<Option<ValidStep>> = Vec::with_capacity(plan.steps.len());
         for (place, (step, parameters)) in plan.steps.iter().zip(&mut parameters).enumerate() {
             let mut need = Needs { fallback_for: facts.target(place), ..Needs::default() };
-            self.fields(place, step);
+            self.fields(place, step, limits);
             self.dependencies(place, &facts, &mut need);
             let compiled = self.expressions(place, &facts, parameters, &mut need);
             tools.check(&mut self, place, step, compiled.as_ref());

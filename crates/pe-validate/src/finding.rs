@@ -122,6 +122,8 @@ codes! {
     TooManySteps = "PE050", Unsound;
     /// The longest path has more steps than the limit.
     TooDeep = "PE051", Quality;
+    /// A step asks for more retries than the limit.
+    TooManyRetries = "PE052", Impossible;
     /// There is more of the same kind than is listed.
     More = "PE090", Quality;
 }

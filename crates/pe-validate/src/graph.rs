@@ -66,6 +66,7 @@ pub struct StepGraph {
     triggers: Vec<Vec<u32>>,
     fallbacks: Vec<Vec<u32>>,
     is_fallback: Vec<bool>,
+    reads_whole: Vec<bool>,
 }
 
 impl StepGraph {
@@ -152,6 +153,12 @@ impl StepGraph {
     /// Whether a step stands in for another one.
     pub fn is_fallback(&self, step: usize) -> bool {
         self.is_fallback[step]
+    }
+
+    /// Whether a step reads `results` or `steps` as a whole, so that it matters to it which
+    /// steps there are at all.
+    pub fn reads_whole(&self, step: usize) -> bool {
+        self.reads_whole[step]
     }
 
     /// The edges between steps for drawing, barriers left out: `(from, to, kind)` by place.

@@ -3,7 +3,7 @@
 //!
 //! [`check_file`] starts from a file's bytes and knows lines and columns; [`check`] starts
 //! from a [`Plan`](pe_model::Plan). Both return every finding at once. Only a [`ValidPlan`]
-//! can be executed, and only these two functions make one.
+//! can be executed, and only these two functions make one that has steps.
 //!
 //! ```
 //! use pe_model::{Catalog, Format, ToolSpec};

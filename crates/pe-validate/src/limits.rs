@@ -11,12 +11,22 @@ pub struct Limits {
     pub max_steps: Option<usize>,
     /// The most steps on one path; `None`: no limit.
     pub max_depth: Option<usize>,
+    /// The most retries that one step may ask for; `None`: no limit.
+    pub max_retries: Option<u32>,
 }
+
+/// The most retries that a model may ask for in one step.
+const MODEL_RETRIES: u32 = 10;
 
 impl Default for Limits {
     /// Moderate, without size limits: what holds for a plan file that a person wrote.
     fn default() -> Self {
-        Self { strictness: Strictness::Moderate, max_steps: None, max_depth: None }
+        Self {
+            strictness: Strictness::Moderate,
+            max_steps: None,
+            max_depth: None,
+            max_retries: None,
+        }
     }
 }
 
@@ -27,6 +37,7 @@ impl Limits {
             strictness: config.plan_validation_strictness,
             max_steps: Some(config.max_plan_steps),
             max_depth: Some(config.max_plan_depth),
+            max_retries: Some(MODEL_RETRIES),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::StepGraph;
 
 /// A plan that was found to be executable.
 ///
-/// Invariant: made only by `check` and `check_file`; `steps` and the graph's first nodes are
+/// Invariant: made only by `check` and `check_file`, or without steps; `steps` and the graph's first nodes are
 /// in plan order, and every place in them exists.
 #[derive(Debug, Clone)]
 pub struct ValidPlan {
@@ -88,6 +88,14 @@ pub enum LoopKind {
 }
 
 impl ValidPlan {
+    /// A plan that has no steps yet: what a run begins with whose plan is still to be written.
+    ///
+    /// This is the only way to have one; `check` finds fault with a plan that has no steps.
+    pub fn without_steps(goal: impl Into<String>, context: JsonMap) -> Self {
+        let plan = Plan { goal: goal.into(), context, ..Plan::default() };
+        Self { plan: Arc::new(plan), steps: Vec::new(), graph: StepGraph::empty() }
+    }
+
     /// The plan as written.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan

@@ -10,19 +10,17 @@ use pe_model::{
 use serde_json::Value;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
+use super::told::Replies;
 use super::{Driver, DriverError, Finished, GRACE_MS};
 use crate::clock::Clock;
-use crate::control::{Asked, StopLevel};
+use crate::control::StopLevel;
 use crate::failpoint::{crash_at, is_set_off};
-use crate::{
-    AnswerError, ApprovalRequest, Attempt, Command, Control, Decision, Input, Refused, Scheduler,
-    Turn,
-};
+use crate::{Answer, ApprovalRequest, Attempt, Command, Control, Decision, Input, Scheduler, Turn};
 
 /// One run being driven.
 pub(crate) struct Run<'d> {
-    driver: &'d Driver,
-    scheduler: Scheduler,
+    pub(super) driver: &'d Driver,
+    pub(super) scheduler: Scheduler,
     clock: Clock,
     /// Held for as long as an attempt of the run is alive.
     claim: Arc<Claim>,
@@ -35,10 +33,13 @@ pub(crate) struct Run<'d> {
     questions: JoinSet<(StepId, u32, Decision)>,
     /// The step that the open question is about, and its generation.
     asked_about: Option<(StepId, u32)>,
-    control: Control,
-    /// Answers from outside whose sender is to be told what came of them, each with its
-    /// place among the inputs.
-    asked: Vec<(usize, Asked)>,
+    pub(super) control: Control,
+    /// Nobody has a controller any more.
+    pub(super) is_abandoned: bool,
+    /// Those who told the run something and wait for what came of it.
+    pub(super) replies: Replies,
+    /// Whether the observer knows that the run is idle.
+    pub(super) is_idle_known: bool,
 }
 
 type Joined = Result<(Id, Result<Value, ToolError>), JoinError>;
@@ -62,7 +63,9 @@ impl<'d> Run<'d> {
             questions: JoinSet::new(),
             asked_about: None,
             control,
-            asked: Vec::new(),
+            is_abandoned: false,
+            replies: Replies::default(),
+            is_idle_known: false,
         };
         run.ask_again();
         run
@@ -93,8 +96,9 @@ impl<'d> Run<'d> {
                 if let Some(observer) = &self.driver.observer {
                     observer.observe(&events);
                 }
+                self.is_idle_known = false;
             }
-            self.reply(&refused);
+            self.replies.send(&self.scheduler, &refused);
             self.carry_out(commands.unwrap_or_default(), &mut inputs).await;
             self.ask(&events);
             if self.scheduler.state().is_finished() {
@@ -102,8 +106,11 @@ impl<'d> Run<'d> {
             }
             self.withdraw_question();
             self.open_question();
-            if self.scheduler.is_stalled() && self.questions.is_empty() {
-                inputs.push(Input::Pause);
+            if self.scheduler.is_stalled()
+                && self.questions.is_empty()
+                && let Some(input) = self.rest()
+            {
+                inputs.push(input);
                 continue;
             }
             self.wait(&mut inputs).await;
@@ -118,7 +125,10 @@ impl<'d> Run<'d> {
         tokio::select! {
             biased;
             Ok(()) = self.control.level.changed() => self.note_stop(inputs),
-            Some(asked) = self.control.answers.recv() => self.note_asked(asked, inputs),
+            told = self.control.told.recv(), if !self.is_abandoned => match told {
+                Some(told) => self.note_told(told, inputs),
+                None => self.is_abandoned = true,
+            },
             Some(joined) = self.attempts.join_next_with_id() => self.note_outcome(joined, inputs),
             Some(answered) = self.questions.join_next() => self.note_answer(answered, inputs),
             () = sleep_until(wake) => inputs.push(Input::Tick),
@@ -129,26 +139,8 @@ impl<'d> Run<'d> {
         while let Some(answered) = self.questions.try_join_next() {
             self.note_answer(answered, inputs);
         }
-        while let Ok(asked) = self.control.answers.try_recv() {
-            self.note_asked(asked, inputs);
-        }
-    }
-
-    fn note_asked(&mut self, asked: Asked, inputs: &mut Vec<Input>) {
-        self.asked.push((inputs.len(), asked));
-        let answer = self.asked.last().map(|(_, asked)| asked.answer.clone());
-        inputs.extend(answer.map(Input::from));
-    }
-
-    /// Tells those who answered from outside what came of it, now that it is durable.
-    fn reply(&mut self, refused: &[Refused]) {
-        for (place, Asked { reply, .. }) in self.asked.drain(..) {
-            let refusal = refused.iter().find(|refused| refused.input == Some(place));
-            // Whoever does not wait for the reply does not need it.
-            let _ = reply.send(match refusal {
-                Some(refused) => Err(AnswerError::Refused(refused.refusal.clone())),
-                None => Ok(()),
-            });
+        while let Ok(told) = self.control.told.try_recv() {
+            self.note_told(told, inputs);
         }
     }
 
@@ -188,10 +180,10 @@ impl<'d> Run<'d> {
         // A question that was withdrawn, or whose asker panicked, stays unanswered.
         match answered {
             Ok((step_id, generation, Decision::Approve)) => {
-                inputs.push(Input::Approve { step_id, generation });
+                inputs.push(Input::Answer(Answer::Approve { step_id, generation }));
             }
             Ok((step_id, generation, Decision::Reject)) => {
-                inputs.push(Input::Reject { step_id, generation });
+                inputs.push(Input::Answer(Answer::Reject { step_id, generation }));
             }
             Ok((_, _, Decision::Unanswered)) | Err(_) => {}
         }

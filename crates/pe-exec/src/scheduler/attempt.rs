@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pe_expr::Limits;
 use pe_model::{
     AttemptKey, Effect, ErrorClass, EventKind, IterationPhase, Outcome, Resolution, StepError,
-    StepId, StepStatus, ToolError,
+    StepId, StepStatus, StopCause, ToolError,
 };
 use pe_validate::{LoopKind, StepKind};
 use serde_json::Value;
@@ -30,9 +30,19 @@ impl Scheduler {
     }
 
     pub(super) fn failed(&mut self, key: &AttemptKey, error: &ToolError) {
-        if let Some((place, since)) = self.under_way(key) {
-            self.attempt_failed(place, key, since, error);
+        let Some((place, since)) = self.under_way(key) else { return };
+        match (error.class, error.outcome) {
+            (ErrorClass::Cancelled, Outcome::Known) => self.broken_off(place, key),
+            _ => self.attempt_failed(place, key, since, error),
         }
+    }
+
+    /// A call had no effect because it would have cost more than the run may spend: the run
+    /// stops, and the call is made when it goes on.
+    fn broken_off(&mut self, place: usize, key: &AttemptKey) {
+        self.emit(EventKind::AttemptInterrupted { key: key.clone() });
+        self.free(place, key.iteration);
+        self.cancel(StopCause::Budget, None);
     }
 
     /// Attempts that are out of time fail; retries whose delay is over are queued.

@@ -5,10 +5,11 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use pe_model::{IterationPhase, RunState, StepError, StepStatus};
-use pe_validate::ValidPlan;
+use pe_model::{IterationPhase, OrchestratorConfig, RunState, StepError, StepStatus};
+use pe_validate::{ValidPlan, ValidStep};
 
 use super::{BinaryHeap, HashMap, Millis, VecDeque};
+use crate::CallRules;
 
 /// Where a step stands in the scheduler's eyes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,9 +139,19 @@ pub(super) struct Board {
     woken: HashMap<usize, String>,
 }
 
+/// How long one attempt of a step may take: as the step says, else its tool, else the
+/// configuration.
+pub(super) fn timeout_of(
+    step: &ValidStep,
+    rules: &dyn CallRules,
+    config: &OrchestratorConfig,
+) -> Millis {
+    step.timeout_ms.or_else(|| rules.timeout_ms(&step.tool)).unwrap_or(config.step_timeout_ms)
+}
+
 impl Board {
     /// The board before any consequence is drawn: counters full, ended steps unsettled.
-    pub(super) fn new(plan: &ValidPlan, state: &RunState) -> Self {
+    pub(super) fn new(plan: &ValidPlan, state: &RunState, rules: &dyn CallRules) -> Self {
         let graph = plan.graph();
         let (steps, nodes) = (plan.steps().len(), graph.step_count() + graph.barrier_count());
         let rank = if state.config.enable_parallel {
@@ -185,8 +196,7 @@ impl Board {
                     IterationPhase::Running { since_ms } => {
                         board.running += 1;
                         board.running_in[place] += 1;
-                        let timeout = plan.steps()[place].timeout_ms;
-                        let timeout = timeout.unwrap_or(state.config.step_timeout_ms);
+                        let timeout = timeout_of(&plan.steps()[place], rules, &state.config);
                         board.set_timer(Timer {
                             at: since_ms.saturating_add(timeout),
                             due: Due::Deadline,

@@ -7,7 +7,7 @@ use pe_model::{
 };
 use pe_validate::{LoopKind, StepKind};
 
-use super::board::{Due, Stage, Timer};
+use super::board::{Due, Stage, Timer, timeout_of};
 use super::{Attempt, Command, Scheduler};
 use crate::CallRule;
 
@@ -17,9 +17,9 @@ impl Scheduler {
         let slots = self.state.config.slots();
         while self.board.running < slots && self.may_go_on() {
             let Some(place) = self.board.dequeue() else { return };
-            // While a new plan waits, steps that have begun go on; the others are queued
-            // again when it is in force.
-            if self.revision.is_none() || self.state.step_at(place).status == StepStatus::Running {
+            // While a new plan waits or is asked for, steps that have begun go on; the others
+            // are queued again afterwards.
+            if self.may_start() || self.state.step_at(place).status == StepStatus::Running {
                 self.start_next(place);
             }
             self.board.pass_on(place);
@@ -70,7 +70,14 @@ impl Scheduler {
         let rule = self.rules.judge(&tool, &arguments).ok_or_else(|| {
             StepError::new(ErrorClass::NotFound, format!("there is no tool `{tool}`"))
         })?;
-        if self.needs_word(place, &rule) && self.approved_call(place, iteration).is_none() {
+        if !self.may_call(place, &rule) {
+            // It is queued again when the plan is whole.
+            return Ok(());
+        }
+        if self.needs_word(place, &rule)
+            && self.approved_call(place, iteration).is_none()
+            && !self.state.step_at(place).is_granted(iteration, &arguments)
+        {
             // Nobody was asked about this very call, or whoever allowed it is not there any more.
             return self.ask(place);
         }
@@ -85,7 +92,7 @@ impl Scheduler {
         {
             return Ok(());
         }
-        let timeout = step.timeout_ms.unwrap_or(self.state.config.step_timeout_ms);
+        let timeout = timeout_of(step, &*self.rules, &self.state.config);
         let state = self.state.step_at(place);
         let begun = state.iterations.get(iteration as usize);
         let attempt = begun.map_or(0, |begun| begun.attempts) + 1;

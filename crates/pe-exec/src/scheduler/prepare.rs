@@ -50,6 +50,8 @@ impl Scheduler {
             Trigger::Wait => {}
             Trigger::Skip(reason) => self.skip(place, reason),
             Trigger::Go if self.board.ordering[place] > 0 || !self.may_start() => {}
+            // What was done in another run is taken over all the same.
+            Trigger::Go if self.takeover.is_none() && self.is_held_back(place) => {}
             Trigger::Go => {
                 self.board.stage[place] = Stage::Active;
                 if let Err(error) = self.prepare(place) {
@@ -122,7 +124,7 @@ impl Scheduler {
             }
             StepKind::Normal | StepKind::Parallel | StepKind::Fallback { .. } => {}
         }
-        if self.take_over(place) {
+        if self.take_over(place) || (self.takeover.is_some() && self.is_held_back(place)) {
             return Ok(());
         }
         self.ask(place)
@@ -148,13 +150,14 @@ impl Scheduler {
         self.emit(EventKind::LoopStarted { step_id, generation, count, items });
     }
 
-    /// What a person must be asked before the step's calls are made, or made again.
+    /// What a person must be asked before the step's calls are made, or made again: every call
+    /// that needs a word, if there is one among them that nobody has agreed to yet.
     fn question(&self, place: usize) -> Result<Option<(WaitingFor, Vec<PendingCall>)>, StepError> {
         let step = &self.plan.steps()[place];
         if !step.approval && !self.rules.may_need_consent(&step.tool) {
             return Ok(None);
         }
-        let mut calls = Vec::new();
+        let (mut calls, mut is_new) = (Vec::new(), false);
         for iteration in 0..self.iteration_count(place) {
             let arguments = match self.state.step_at(place).iterations.get(iteration as usize) {
                 Some(begun) if matches!(begun.phase, IterationPhase::Completed { .. }) => continue,
@@ -164,11 +167,12 @@ impl Scheduler {
             // A tool that does not exist fails its step when the call is made.
             let Some(rule) = self.rules.judge(&step.tool, &arguments) else { return Ok(None) };
             if self.needs_word(place, &rule) {
+                is_new |= !self.state.step_at(place).is_granted(iteration, &arguments);
                 calls.push(PendingCall { iteration, tool: step.tool.clone(), arguments });
             }
         }
         let waiting_for = if step.approval { WaitingFor::Approval } else { WaitingFor::Consent };
-        Ok((!calls.is_empty()).then_some((waiting_for, calls)))
+        Ok(is_new.then_some((waiting_for, calls)))
     }
 
     /// Whether a call of a step needs somebody's word that the policy does not give.
@@ -207,13 +211,18 @@ impl Scheduler {
         place: usize,
         iteration: u32,
     ) -> Result<Arc<JsonMap>, StepError> {
-        let scope = RunScope { state: &self.state, locals: self.locals(place, iteration, None) };
+        self.rendered(place, self.locals(place, iteration, None)).map(Arc::new)
+    }
+
+    /// The arguments that these variables give.
+    pub(super) fn rendered(&self, place: usize, locals: Locals<'_>) -> Result<JsonMap, StepError> {
+        let scope = RunScope { state: &self.state, locals };
         let rendered = self.plan.steps()[place]
             .parameters
             .render(&scope, &Limits::default())
             .map_err(|error| invalid(format!("parameters: {error}")))?;
         match rendered {
-            Value::Object(arguments) => Ok(Arc::new(arguments)),
+            Value::Object(arguments) => Ok(arguments),
             _ => Err(invalid("parameters: expected an object".to_owned())),
         }
     }

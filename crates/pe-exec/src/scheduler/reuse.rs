@@ -16,7 +16,6 @@ use pe_model::{
 use pe_validate::{LoopKind, StepKind, ValidPlan};
 
 use super::Scheduler;
-use super::revise::is_changed;
 
 /// Another run whose finished work is taken over where it still holds.
 ///
@@ -233,7 +232,7 @@ impl Scheduler {
     fn is_defined_as_before(&self, takeover: &Takeover, id: &StepId) -> bool {
         let step = |state: &RunState| state.place(id).map(|at| state.plan.steps[at].clone());
         match (step(&takeover.from), step(&self.state)) {
-            (Some(old), Some(new)) => !takeover.run_again.contains(id) && !is_changed(&old, &new),
+            (Some(old), Some(new)) => !takeover.run_again.contains(id) && old.does_the_same(&new),
             _ => false,
         }
     }

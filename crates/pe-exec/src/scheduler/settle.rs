@@ -1,6 +1,6 @@
 //! Settling: what the end of one step means for its fallbacks, its target and its dependents.
 
-use pe_model::{EventKind, Reason, SkipReason, StepError, StepStatus};
+use pe_model::{EventKind, PlanStage, Reason, SkipReason, StepError, StepStatus};
 use pe_validate::StepKind;
 
 use super::board::{Stage, Verdict};
@@ -108,6 +108,10 @@ impl Scheduler {
                 }
                 return;
             }
+            if self.is_draft() {
+                // One that stands in may still be written, before or after those that are there.
+                return;
+            }
             self.board.lost[place] = true;
             match self.target(place) {
                 // A failed fallback settles with its target: it may still count as recovered.
@@ -175,10 +179,16 @@ impl Scheduler {
             self.board.stage[place] = Stage::Settled;
             self.board.unsettled -= 1;
             let verdict = self.verdict(place);
-            if verdict == Verdict::Failed && self.state.config.fail_fast {
+            // What comes next in a growing plan may make up for it.
+            let may_end = self.state.stage != PlanStage::Growing;
+            if verdict == Verdict::Failed && self.state.config.fail_fast && may_end {
                 self.fail_fast();
             }
             self.notify(place, verdict);
+            if verdict == Verdict::Done {
+                // One that settles with its target may have been given another fallback since.
+                self.dismiss_fallbacks(place, SkipReason::NotNeeded);
+            }
             // Failed fallbacks settle with their target; one that was skipped has fallbacks of
             // its own to dismiss first.
             let fallbacks = self.plan.graph().fallbacks(place).iter().map(|&f| f as usize);

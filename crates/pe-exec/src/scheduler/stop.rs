@@ -23,7 +23,7 @@ impl Scheduler {
     }
 
     pub(super) fn pause(&mut self) {
-        if !self.is_stalled() || self.state.stopping.is_some() {
+        if !self.is_stalled() || self.state.stopping.is_some() || self.is_draft() {
             return;
         }
         // What was only held back goes on in the next process.
@@ -33,7 +33,11 @@ impl Scheduler {
         }
         let doubtful = self.state.steps().iter().any(|step| step.status == StepStatus::InDoubt);
         let waiting = self.board.waiting > 0;
-        debug_assert!(doubtful || waiting || self.on_hold, "a run that stalls waits for somebody");
+        let is_told = self.supervised || self.suspended || !self.state.stage.is_complete();
+        debug_assert!(
+            doubtful || waiting || self.on_hold || is_told,
+            "a run that stalls waits for somebody"
+        );
         if doubtful || waiting {
             let status = if doubtful { PlanStatus::InDoubt } else { PlanStatus::Waiting };
             self.emit(EventKind::RunFinished { status });
@@ -109,13 +113,14 @@ impl Scheduler {
         if self.state.is_finished() {
             return;
         }
-        let status = if self.board.unsettled == 0 {
-            let lost =
-                |step: &pe_model::StepState| step.status == StepStatus::Failed && !step.is_done();
-            match self.state.steps().iter().any(lost) {
-                true => PlanStatus::Failed,
-                false => PlanStatus::Completed,
-            }
+        let is_lost =
+            |step: &pe_model::StepState| step.status == StepStatus::Failed && !step.is_done();
+        let lost = self.board.unsettled == 0 && self.state.steps().iter().any(is_lost);
+        // Who supervises a run may still mend a failure or write its answer, and so may whoever
+        // resumes it after a stop.
+        let may_end = self.state.stage.is_complete() && !self.supervised;
+        let status = if self.board.unsettled == 0 && may_end {
+            if lost { PlanStatus::Failed } else { PlanStatus::Completed }
         } else if self.state.stopping.is_some() && self.board.running == 0 {
             PlanStatus::Cancelled
         } else {
@@ -128,8 +133,9 @@ impl Scheduler {
 /// Which cause a run that stops for several reasons is said to stop for.
 fn rank(cause: StopCause) -> u8 {
     match cause {
-        StopCause::Budget => 0,
-        StopCause::Timeout => 1,
-        StopCause::Interrupted => 2,
+        StopCause::NoModel => 0,
+        StopCause::Budget => 1,
+        StopCause::Timeout => 2,
+        StopCause::Interrupted => 3,
     }
 }

@@ -1,6 +1,6 @@
 //! Retries, timeouts, post-conditions and effects: cases R1, R2 and X10.
 
-use pe_exec::Input;
+use pe_exec::{Answer, Input};
 use pe_model::{EventKind, OrchestratorConfig, PlanStatus, Resolution, StepStatus};
 use serde_json::{Value, json};
 
@@ -183,13 +183,13 @@ fn in_doubt() -> ByHand {
 
 fn resolve(resolution: Resolution) -> ByHand {
     let mut run = in_doubt();
-    run.give(Input::Resolve {
+    run.give(Input::Answer(Answer::Resolve {
         step_id: "a".into(),
         generation: 0,
         iteration: 0,
         attempt: 1,
         resolution,
-    });
+    }));
     run
 }
 

@@ -5,8 +5,10 @@
 mod support;
 
 mod attempts;
+mod drafting;
 mod driver;
 mod fallbacks;
+mod growing;
 mod loops;
 mod order;
 mod people;
@@ -18,4 +20,7 @@ mod revision;
 mod shared;
 mod simulation;
 mod stopping;
+mod streamed;
+mod supervision;
+mod tool_says;
 mod triggers;

@@ -1,10 +1,10 @@
 //! Consent and approval.
 
-use pe_exec::Input;
+use pe_exec::{Answer, Input};
 use pe_model::{EventKind, OrchestratorConfig, PlanStatus, WaitingFor};
 use serde_json::json;
 
-use crate::support::{ByHand, run, run_with, valid};
+use crate::support::{ByHand, revision, run, run_with, valid};
 
 fn asked() -> ByHand {
     let plan = valid(json!([
@@ -34,7 +34,7 @@ fn a_waiting_step_holds_no_slot_and_shows_its_call() {
 #[test]
 fn an_approved_step_runs() {
     let mut run = asked();
-    run.give(Input::Approve { step_id: "a".into(), generation: 0 });
+    run.give(Input::Answer(Answer::Approve { step_id: "a".into(), generation: 0 }));
     run.end("other");
     run.end("a");
     run.end("after");
@@ -44,7 +44,7 @@ fn an_approved_step_runs() {
 #[test]
 fn a_rejected_step_fails_without_retry_or_fallback() {
     let mut run = asked();
-    run.give(Input::Reject { step_id: "a".into(), generation: 0 });
+    run.give(Input::Answer(Answer::Reject { step_id: "a".into(), generation: 0 }));
     assert_eq!(
         (run.told("a"), run.told("spare")),
         ("failed".into(), "skipped: upstream_failed".into())
@@ -66,7 +66,7 @@ fn nobody_there_leaves_the_run_waiting_and_an_answer_reopens_it() {
     assert!(run.scheduler.is_stalled());
     run.give(Input::Pause);
     assert_eq!((run.status(), run.told("after")), (PlanStatus::Waiting, "pending: waiting".into()));
-    run.give(Input::Approve { step_id: "a".into(), generation: 0 });
+    run.give(Input::Answer(Answer::Approve { step_id: "a".into(), generation: 0 }));
     assert_eq!((run.status(), run.running_ids()), (PlanStatus::Running, vec!["a"]));
 }
 
@@ -76,7 +76,7 @@ fn waiting_is_not_counted_against_the_plan_timeout() {
     let plan = valid(json!([{"step_id": "a", "tool": "t", "approval": true}]));
     let mut run = ByHand::begin(plan, config);
     assert_eq!(run.scheduler.next_wake(), None);
-    run.give_at(1_000_000, Input::Approve { step_id: "a".into(), generation: 0 });
+    run.give_at(1_000_000, Input::Answer(Answer::Approve { step_id: "a".into(), generation: 0 }));
     assert_eq!(run.scheduler.next_wake(), Some(1_000_100));
     run.end("a");
     assert_eq!(run.status(), PlanStatus::Completed);
@@ -112,7 +112,7 @@ fn the_call_that_was_asked_about_is_the_call_that_is_made() {
     ]));
     let mut run = ByHand::begin(plan, OrchestratorConfig::default());
     run.end("later");
-    run.give(Input::Approve { step_id: "a".into(), generation: 0 });
+    run.give(Input::Answer(Answer::Approve { step_id: "a".into(), generation: 0 }));
     assert_eq!(run.running[0].arguments["out"], json!("0 done"), "as it was shown");
 }
 
@@ -136,8 +136,8 @@ fn a_call_that_was_allowed_and_has_become_another_one_is_asked_about() {
 #[test]
 fn an_answer_to_another_question_is_refused_aloud() {
     let mut run = asked();
-    run.give(Input::Approve { step_id: "a".into(), generation: 1 });
-    run.give(Input::Reject { step_id: "other".into(), generation: 0 });
+    run.give(Input::Answer(Answer::Approve { step_id: "a".into(), generation: 1 }));
+    run.give(Input::Answer(Answer::Reject { step_id: "other".into(), generation: 0 }));
     assert_eq!((run.refused.len(), run.told("a")), (2, "waiting: approval".to_owned()));
 }
 
@@ -155,10 +155,64 @@ fn a_run_that_was_stopped_and_goes_on_forgets_no_step() {
         (run.status(), run.told("b")),
         (PlanStatus::Cancelled, "pending: interrupted".into())
     );
-    run.give(Input::Approve { step_id: "c".into(), generation: 0 });
+    run.give(Input::Answer(Answer::Approve { step_id: "c".into(), generation: 0 }));
     run.give_at(6_000, Input::Tick);
     assert_eq!(run.running_ids(), ["b", "c"], "and no deadline of before holds");
     run.end("b");
     run.end("c");
     assert_eq!(run.status(), PlanStatus::Completed);
+}
+
+/// Two steps that ask, of which the second fails once it was approved.
+fn approved() -> (ByHand, serde_json::Value) {
+    let steps = json!([
+        {"step_id": "a", "tool": "t", "approval": true, "parameters": {"out": "{{ goal }}"},
+            "expect": "false", "retry": {"max_retries": 0}},
+        {"step_id": "l", "tool": "asks", "step_type": "loop", "loop_over": "[1, 2]",
+            "parameters": {"fail": "execution", "item": "{{ item }}"}},
+    ]);
+    let mut run = ByHand::begin(valid(steps.clone()), OrchestratorConfig::default());
+    for id in ["a", "l"] {
+        let step_id = id.into();
+        run.give(Input::Answer(Answer::Approve { step_id, generation: 0 }));
+        run.end(id);
+    }
+    assert_eq!(run.status(), PlanStatus::Failed);
+    (run, steps)
+}
+
+#[test]
+fn what_a_person_has_approved_is_not_asked_again_after_a_revision_that_leaves_it() {
+    let (mut run, mut steps) = approved();
+    steps[1]["action"] = json!("other words");
+    steps.as_array_mut().unwrap().push(json!({"step_id": "new", "tool": "asks"}));
+    run.give(revision(valid(steps)));
+    assert_eq!(run.running_ids(), ["a", "l"]);
+    assert_eq!((run.running[0].key.generation, run.told("new")), (1, "waiting: consent".into()));
+    run.crash(None);
+    assert_eq!(run.running_ids(), ["a", "l"], "and another process knows it from the record");
+}
+
+#[test]
+fn what_a_person_has_approved_is_asked_again_when_it_is_another_call_or_another_step() {
+    let (mut run, mut steps) = approved();
+    steps[0]["parameters"]["more"] = json!(1);
+    steps[1]["loop_over"] = json!("[1, 2, 3]");
+    run.give(revision(valid(steps.clone())));
+    let asked = (run.told("a"), run.told("l"));
+    assert_eq!(asked, ("waiting: approval".into(), "waiting: consent".into()));
+    assert_eq!(run.scheduler.state().step("l").unwrap().pending_calls.len(), 3, "the whole step");
+    assert!(run.running.is_empty());
+
+    // The same definition, but what it reads has changed.
+    let (mut run, mut steps) = approved();
+    let plan = valid(json!([steps[0].take()]));
+    let mut other = (**plan.plan()).clone();
+    other.goal = "another goal".to_owned();
+    run.give(revision(crate::support::compile(other)));
+    assert_eq!(run.told("a"), "waiting: approval");
+    run.give(Input::Answer(Answer::Reject { step_id: "a".into(), generation: 1 }));
+    let again = run.scheduler.plan().clone();
+    run.give(revision(again));
+    assert_eq!(run.told("a"), "waiting: approval", "who refuses takes an earlier word back");
 }

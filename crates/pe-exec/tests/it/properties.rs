@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pe_exec::{Input, Scheduler};
+use pe_exec::{Answer, Input, Scheduler};
 use pe_model::{
     Effect, ErrorClass, EventKind, IterationPhase, OrchestratorConfig, Outcome, Plan, PlanStatus,
     Reason, Resolution, RunState, SkipReason, StepStatus, StepType, StopCause, ToolError,
@@ -18,14 +18,14 @@ use serde_json::json;
 use crate::support::{ByHand, Rules, compile};
 
 /// What the design says about a run's state, at any cost.
-struct Naive {
+pub(crate) struct Naive {
     plan: Plan,
     waits: Vec<Waits>,
     fallbacks: Vec<Vec<usize>>,
 }
 
 impl Naive {
-    fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         Self { plan: plan.clone(), waits: waits(plan), fallbacks: fallbacks(plan) }
     }
 
@@ -47,15 +47,25 @@ impl Naive {
     }
 
     /// A failed fallback that nothing recovered settles with its target.
-    fn is_settled(&self, state: &RunState, step: usize) -> bool {
+    pub(crate) fn is_settled(&self, state: &RunState, step: usize) -> bool {
         let lost =
             state.step_at(step).status == StepStatus::Failed && !state.step_at(step).is_done();
         self.is_over(state, step)
             && (!lost || self.target(step).is_none_or(|target| self.is_settled(state, target)))
     }
 
+    /// Whether a step reads `results` or `steps` as a whole.
+    pub(crate) fn reads_whole(&self, step: usize) -> bool {
+        self.waits[step].reads_whole
+    }
+
+    /// The steps that one says it waits for.
+    pub(crate) fn waits_for(&self, step: usize) -> impl Iterator<Item = usize> {
+        self.waits[step].triggers.union(&self.waits[step].ordering).copied()
+    }
+
     /// Whether the trigger rule lets a step start in this state.
-    fn may_start(&self, state: &RunState, step: usize) -> bool {
+    pub(crate) fn may_start(&self, state: &RunState, step: usize) -> bool {
         let left_out = |on: &&usize| {
             state.step_at(**on).reason == Some(Reason::Skipped(SkipReason::NotNeeded))
         };
@@ -173,8 +183,8 @@ impl World {
         }
         if let Some(step_id) = waiting(&self.run, StepStatus::Waiting).filter(|_| what % 2 == 0) {
             return self.give(match what % 4 {
-                0 => Input::Approve { step_id, generation: 0 },
-                _ => Input::Reject { step_id, generation: 0 },
+                0 => Input::Answer(Answer::Approve { step_id, generation: 0 }),
+                _ => Input::Answer(Answer::Reject { step_id, generation: 0 }),
             });
         }
         if let Some(step_id) = waiting(&self.run, StepStatus::InDoubt).filter(|_| what % 3 != 0) {
@@ -189,13 +199,13 @@ impl World {
             let iteration = step.iterations.iter().position(doubtful).unwrap() as u32;
             let attempt = step.iterations[iteration as usize].attempts;
             let generation = 0;
-            return self.give(Input::Resolve {
+            return self.give(Input::Answer(Answer::Resolve {
                 step_id,
                 generation,
                 iteration,
                 attempt,
                 resolution,
-            });
+            }));
         }
         match self.run.scheduler.next_wake() {
             Some(wake) => {
@@ -267,7 +277,7 @@ fn is_paused(run: &ByHand, round: usize) -> bool {
 
 /// No call is made again that has completed, and none that must happen once while nobody knows
 /// what became of it.
-fn check_effects(run: &ByHand) {
+pub(crate) fn check_effects(run: &ByHand) {
     /// What is known about a call so far.
     #[derive(PartialEq)]
     enum Call {
@@ -303,7 +313,7 @@ fn check_effects(run: &ByHand) {
     }
 }
 
-fn check_end(run: &ByHand) {
+pub(crate) fn check_end(run: &ByHand) {
     let state = run.scheduler.state();
     let mut ends: HashMap<String, u32> = HashMap::new();
     for event in &run.events {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pe_exec::{CallRule, CallRules, Input, Refusal};
+use pe_exec::{Answer, CallRule, CallRules, Input, Refusal};
 use pe_model::{
     Event, EventKind, JsonMap, OrchestratorConfig, PlanStatus, Resolution, StepStatus, StopCause,
 };
@@ -36,13 +36,13 @@ fn what_was_under_way_is_made_again_unless_it_must_not_happen_twice() {
     );
     run.crash(None);
     let done = Resolution::Done { output: json!("it happened").into() };
-    run.give(Input::Resolve {
+    run.give(Input::Answer(Answer::Resolve {
         step_id: "once".into(),
         generation: 0,
         iteration: 0,
         attempt: 1,
         resolution: done,
-    });
+    }));
     assert_eq!(run.running_ids(), ["after"]);
     run.end("after");
     assert_eq!(run.status(), PlanStatus::Completed);
@@ -123,7 +123,7 @@ fn a_call_whose_consent_ended_with_its_process_is_asked_about_again() {
     assert_eq!(run.running_ids(), ["a"]);
     run.crash_into(Arc::new(Strict), None);
     assert_eq!((run.running.len(), run.told("a")), (0, "waiting: consent".into()));
-    run.give(Input::Approve { step_id: "a".into(), generation: 0 });
+    run.give(Input::Answer(Answer::Approve { step_id: "a".into(), generation: 0 }));
     assert_eq!(run.running_ids(), ["a"], "and then that very call is made");
     run.end("a");
     assert_eq!(run.status(), PlanStatus::Completed);
@@ -149,19 +149,27 @@ fn a_step_runs_while_one_of_its_iterations_does() {
         "parameters": {"fail": "network", "unknown": true}}]));
     run.end("a");
     let (step_id, resolution) = ("a".into(), Resolution::Done { output: json!(1).into() });
-    run.give(Input::Resolve { step_id, generation: 0, iteration: 0, attempt: 1, resolution });
+    run.give(Input::Answer(Answer::Resolve {
+        step_id,
+        generation: 0,
+        iteration: 0,
+        attempt: 1,
+        resolution,
+    }));
     assert_eq!((run.running.len(), run.told("a")), (1, "running".into()));
 }
 
 #[test]
 fn a_decision_about_an_earlier_attempt_does_not_mean_a_later_one() {
     let mut run = begin(json!([{"step_id": "a", "tool": "once"}]));
-    let retry = |attempt| Input::Resolve {
-        step_id: "a".into(),
-        generation: 0,
-        iteration: 0,
-        attempt,
-        resolution: Resolution::Retry,
+    let retry = |attempt| {
+        Input::Answer(Answer::Resolve {
+            step_id: "a".into(),
+            generation: 0,
+            iteration: 0,
+            attempt,
+            resolution: Resolution::Retry,
+        })
     };
     run.crash(None);
     run.give(retry(1));

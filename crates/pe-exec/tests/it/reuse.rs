@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use pe_exec::{CallRule, CallRules, Input, Reuse, ReuseError, RunOptions, Scheduler, run_virtual};
-use pe_model::{EventKind, JsonMap, OrchestratorConfig, Plan, PlanFile, PlanStatus, RunState};
+use pe_model::{
+    EventKind, JsonMap, OrchestratorConfig, Plan, PlanFile, PlanStage, PlanStatus, RunState,
+};
 use serde_json::{Value, json};
 
 use crate::support::{ByHand, Ran, Rules, compile, options, respond, run_plan, valid};
@@ -263,4 +265,23 @@ fn what_follows_a_step_that_ended_in_another_way_runs_again() {
     let again = Again::after(&steps, json!({"n": 1}));
     let ran = again.run(&steps, json!({"n": 0}), Arc::new(Rules));
     assert_eq!(ran.order(), [] as [&str; 0], "skipped then and now");
+}
+
+#[test]
+fn what_was_done_before_is_taken_over_though_the_plan_is_a_draft_and_nothing_else_happens() {
+    let again = Again::after(&chain(), json!({}));
+    let mut steps = chain();
+    steps.as_array_mut().unwrap().push(json!({"step_id": "e", "tool": "once", "step_type": "loop",
+        "loop_count": 2, "dependencies": ["a"]}));
+    let reuse = Some(Reuse::new(again.from, []).unwrap());
+    let stage = PlanStage::Draft;
+    let options = RunOptions { reuse, stage, ..options(OrchestratorConfig::default()) };
+    let plan = compile(plan(&steps, json!({})));
+    let ran = Ran(run_virtual(plan, Arc::new(Rules), options, respond));
+    assert!(ran.order().is_empty());
+    assert_eq!((ran.told("a"), ran.told("d"), ran.told("e")), {
+        let completed = || "completed".to_owned();
+        (completed(), completed(), "pending".to_owned())
+    });
+    assert_eq!(ran.status(), PlanStatus::Running, "nobody writes on");
 }

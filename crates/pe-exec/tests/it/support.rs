@@ -8,12 +8,13 @@
 use std::sync::Arc;
 
 use pe_exec::{
-    Attempt, CallRule, CallRules, Input, Response, RunOptions, Scheduler, VirtualRun, run_virtual,
+    Answer, Attempt, CallRule, CallRules, Input, Response, Revision, RunOptions, Scheduler,
+    VirtualRun, run_virtual,
 };
 use pe_model::{
     Catalog, Effect, ErrorClass, Event, EventKind, IterationPhase, JsonMap, OrchestratorConfig,
-    Plan, PlanFile, PlanId, PlanStatus, Resolution, RevisionCause, RunId, RunState, StepState,
-    StepStatus, StopCause, ToolError, ToolSpec,
+    Plan, PlanFile, PlanId, PlanStage, PlanStatus, Resolution, RevisionCause, RunId, RunState,
+    StepState, StepStatus, StopCause, ToolError, ToolSpec,
 };
 use pe_validate::{Limits, ValidPlan, check};
 use serde_json::{Value, json};
@@ -57,6 +58,9 @@ pub(crate) fn valid(steps: Value) -> ValidPlan {
 }
 
 pub(crate) fn compile(plan: Plan) -> ValidPlan {
+    if plan.steps.is_empty() {
+        return ValidPlan::without_steps(plan.goal, plan.context);
+    }
     let catalog: Catalog = plan
         .steps
         .iter()
@@ -66,15 +70,18 @@ pub(crate) fn compile(plan: Plan) -> ValidPlan {
     checked.plan.unwrap_or_else(|| panic!("{}", checked.report.render("plan")))
 }
 
+/// The plan is written on, to this stage.
+pub(crate) fn extension(plan: ValidPlan, stage: PlanStage) -> Input {
+    Input::Revise(Box::new(Revision::extension(plan, stage)))
+}
+
 /// A person puts another plan in force.
 pub(crate) fn revision(plan: ValidPlan) -> Input {
-    Input::Revise {
-        plan: Box::new(plan),
-        weights: Vec::new(),
+    Input::Revise(Box::new(Revision {
         cause: RevisionCause::Edit,
         reason: "because".to_owned(),
-        patch: Value::Null,
-    }
+        ..Revision::extension(plan, PlanStage::Complete)
+    }))
 }
 
 pub(crate) fn options(config: OrchestratorConfig) -> RunOptions {
@@ -87,6 +94,7 @@ pub(crate) fn options(config: OrchestratorConfig) -> RunOptions {
         started_at: jiff::Timestamp::UNIX_EPOCH,
         reuse: None,
         origin: JsonMap::new(),
+        stage: PlanStage::Complete,
     }
 }
 
@@ -201,8 +209,8 @@ fn decision(state: &RunState, dice: u8) -> Option<Input> {
         let (step_id, generation) = (step.step_id.clone(), at.generation);
         if at.status == StepStatus::Waiting {
             return Some(match dice % 2 {
-                0 => Input::Approve { step_id, generation },
-                _ => Input::Reject { step_id, generation },
+                0 => Input::Answer(Answer::Approve { step_id, generation }),
+                _ => Input::Answer(Answer::Reject { step_id, generation }),
             });
         }
         let iteration = at.iterations.iter().position(|it| match it.phase {
@@ -217,7 +225,7 @@ fn decision(state: &RunState, dice: u8) -> Option<Input> {
         };
         let attempt = at.iterations[iteration].attempts;
         let iteration = iteration as u32;
-        Some(Input::Resolve { step_id, generation, iteration, attempt, resolution })
+        Some(Input::Answer(Answer::Resolve { step_id, generation, iteration, attempt, resolution }))
     })
 }
 
@@ -234,7 +242,21 @@ pub(crate) struct ByHand {
 
 impl ByHand {
     pub(crate) fn begin(plan: ValidPlan, config: OrchestratorConfig) -> Self {
-        let scheduler = Scheduler::new(plan, Arc::new(Rules), options(config));
+        Self::with(Scheduler::new(plan, Arc::new(Rules), options(config)))
+    }
+
+    /// A run whose plan is written so far.
+    pub(crate) fn begin_at(stage: PlanStage, plan: ValidPlan, config: OrchestratorConfig) -> Self {
+        let options = RunOptions { stage, ..options(config) };
+        Self::with(Scheduler::new(plan, Arc::new(Rules), options))
+    }
+
+    /// A whole plan that somebody supervises.
+    pub(crate) fn begin_supervised(plan: ValidPlan, config: OrchestratorConfig) -> Self {
+        Self::with(Scheduler::new(plan, Arc::new(Rules), options(config)).supervised())
+    }
+
+    fn with(scheduler: Scheduler) -> Self {
         let mut run = Self {
             scheduler,
             events: Vec::new(),

@@ -3,16 +3,27 @@
 use pe_model::{PlanStep, StepType};
 
 use super::Checker;
-use crate::Code;
 use crate::finding::Harm;
+use crate::{Code, Limits};
 
 const MOST_ITERATIONS: i64 = 10_000;
 
 impl Checker {
-    pub(super) fn fields(&mut self, place: usize, step: &PlanStep) {
+    pub(super) fn fields(&mut self, place: usize, step: &PlanStep, limits: &Limits) {
         self.needed(place, step);
         self.foreign(place, step);
         self.ranges(place, step);
+        self.retries(place, step, limits);
+    }
+
+    fn retries(&mut self, place: usize, step: &PlanStep, limits: &Limits) {
+        let asked = step.retry.as_ref().map_or(0, |retry| retry.max_retries);
+        if let Some(most) = limits.max_retries.filter(|&most| asked > most) {
+            let id = &step.step_id;
+            let message = format!("step `{id}` asks for {asked} retries, more than {most}");
+            self.at_step(Code::TooManyRetries, (place, id), "retry/max_retries", message)
+                .suggestion = Some(format!("ask for at most {most}"));
+        }
     }
 
     fn needed(&mut self, place: usize, step: &PlanStep) {

@@ -84,6 +84,11 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
 }
 
 impl StepGraph {
+    /// The graph of a plan without steps.
+    pub(crate) fn empty() -> Self {
+        Self::assemble(Dag::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), 0)
+    }
+
     fn assemble(
         dag: Dag<Node, EdgeKind>,
         order: Vec<NodeIndex>,
@@ -114,6 +119,7 @@ impl StepGraph {
             starts,
             ordering_waits,
             is_fallback: needs.iter().map(|need| need.fallback_for.is_some()).collect(),
+            reads_whole: needs.iter().map(|need| need.reads_whole).collect(),
             triggers: needs.into_iter().map(|need| need.triggers).collect(),
             fallbacks,
         }

@@ -142,6 +142,28 @@ fn v5_step_and_depth_limits() {
 }
 
 #[test]
+fn a_model_does_not_say_without_bound_how_often_a_call_is_tried() {
+    let retrying = |max_retries| {
+        let policy = pe_model::RetryPolicy { max_retries, ..Default::default() };
+        plan([step("a").retry(policy)])
+    };
+    let catalog = pe_testkit::catalog_of(&retrying(11));
+    for level in [Strictness::Lenient, Strictness::Moderate, Strictness::Strict] {
+        let config = OrchestratorConfig { plan_validation_strictness: level, ..Default::default() };
+        let limits = Limits::from_config(&config);
+        let checked = check(retrying(11), &catalog, &limits);
+        assert!(checked.plan.is_none());
+        let found = only(&checked.report, Code::TooManyRetries);
+        assert_eq!(
+            (found.severity, &*found.pointer),
+            (Severity::Error, "/steps/0/retry/max_retries")
+        );
+        assert!(check(retrying(10), &catalog, &limits).plan.is_some());
+    }
+    assert!(checked(&retrying(5_000)).plan.is_some(), "a person's plan has no such limit");
+}
+
+#[test]
 fn v6_conditional_without_condition() {
     for condition in [None, Some(" ".to_owned())] {
         let report =

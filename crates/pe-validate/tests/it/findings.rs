@@ -32,7 +32,8 @@ fn blocks(text: &str) -> Vec<&str> {
 }
 
 fn run(text: &str, catalog: &Catalog, strictness: Strictness) -> Checked {
-    let limits = Limits { strictness, max_steps: Some(3), max_depth: Some(2) };
+    let limits =
+        Limits { strictness, max_steps: Some(3), max_depth: Some(2), max_retries: Some(10) };
     check_file(text.as_bytes(), Format::Json, catalog, &limits)
 }
 

@@ -15,7 +15,7 @@ fn findings(strictness: Strictness) -> (Vec<Finding>, bool) {
         step("e").with(|step| step.condition = Some("false".to_owned())),
         step("f").after(["a", "a"]).looks_at("b").parameter("y", "{{ steps.b.result }}"),
     ];
-    let limits = Limits { strictness, max_steps: Some(5), max_depth: Some(1) };
+    let limits = Limits { strictness, max_steps: Some(5), max_depth: Some(1), max_retries: None };
     let checked = check(plan(steps), &catalog(), &limits);
     assert_eq!(checked.plan.is_some(), checked.report.is_valid);
     (checked.report.findings, checked.plan.is_some())
