@@ -44,6 +44,7 @@ fn run(run_id: &RunId, steps: usize) -> (Vec<Event>, Vec<Vec<Event>>) {
         arguments: Arc::new(json!({"value": number}).as_object().unwrap().clone()),
     };
     let begin = EventKind::RunStarted {
+        stage: Default::default(),
         weights: vec![1.0; 10],
         plan: Arc::new(plan),
         config: Arc::default(),

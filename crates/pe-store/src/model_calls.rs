@@ -95,17 +95,7 @@ pub(crate) fn add(connection: &Connection, key: i64, call: &ModelCall) -> Result
         [key],
         |row| row.get(0),
     )?;
-    let keep = |value: &Value| -> Result<String, Failure> {
-        let text = value.to_string();
-        if !is_shallow(&text, DEEPEST) {
-            let attempted = "record a call to a model".to_owned();
-            let problem = format!("it is nested deeper than {DEEPEST} levels");
-            return Err(StoreError::Invalid { attempted, problem }.into());
-        }
-        let hash = hash(text.as_bytes());
-        versions::keep(connection, &hash, &text)?;
-        Ok(hash)
-    };
+    let keep = |value: &Value| keep(connection, value);
     connection.execute(
         "INSERT INTO model_calls (run_key, ordinal, purpose, model, endpoint, request_digest,
             request, response, prompt_tokens, completion_tokens, cost_usd, started_at,
@@ -131,7 +121,69 @@ pub(crate) fn add(connection: &Connection, key: i64, call: &ModelCall) -> Result
     Ok(ordinal)
 }
 
+/// Completes a call that was recorded when it began; all but its number may be new.
+fn complete(
+    connection: &Connection,
+    key: i64,
+    ordinal: u32,
+    call: &ModelCall,
+) -> Result<(), Failure> {
+    let (request, response) = (keep(connection, &call.request)?, call.response.as_ref());
+    let response = response.map(|response| keep(connection, response)).transpose()?;
+    let changed = connection.execute(
+        "UPDATE model_calls SET request_digest = ?3, request = ?4, response = ?5,
+            prompt_tokens = ?6, completion_tokens = ?7, cost_usd = ?8, duration_ms = ?9, error = ?10
+        WHERE run_key = ?1 AND ordinal = ?2",
+        params![
+            key,
+            ordinal,
+            ModelCall::digest(&call.request),
+            request,
+            response,
+            call.prompt_tokens,
+            call.completion_tokens,
+            call.cost_usd,
+            call.duration_ms,
+            call.error,
+        ],
+    )?;
+    match changed {
+        0 => Err(Failure::NotFound("model call", ordinal.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a value once; its hash.
+fn keep(connection: &Connection, value: &Value) -> Result<String, Failure> {
+    let text = value.to_string();
+    if !is_shallow(&text, DEEPEST) {
+        let attempted = "record a call to a model".to_owned();
+        let problem = format!("it is nested deeper than {DEEPEST} levels");
+        return Err(StoreError::Invalid { attempted, problem }.into());
+    }
+    let hash = hash(text.as_bytes());
+    versions::keep(connection, &hash, &text)?;
+    Ok(hash)
+}
+
 impl SqliteStore {
+    /// Completes the call with this number, which was recorded when it began.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such run or call, or another when it cannot be
+    /// written.
+    pub fn complete_model_call(
+        &self,
+        run_id: &RunId,
+        ordinal: u32,
+        call: &ModelCall,
+    ) -> Result<(), StoreError> {
+        let (run_id, call) = (run_id.clone(), call.clone());
+        self.write("complete a model call", move |connection| {
+            complete(connection, history::key(connection, &run_id)?, ordinal, &call)
+        })
+    }
+
     /// Records a call to a model; its number within the run, from 0.
     ///
     /// # Errors
@@ -154,7 +206,7 @@ impl SqliteStore {
         })
     }
 
-    /// The run's recorded call with this very request that was answered, if there is one.
+    /// The run's recorded call with this very request whose answer was of use, if there is one.
     ///
     /// # Errors
     /// A [`StoreError`] when the database cannot be read.
@@ -167,7 +219,7 @@ impl SqliteStore {
         self.read("look up an answer", |connection| {
             let sql = format!(
                 "{COLUMNS} WHERE run_key = (SELECT key FROM runs WHERE run_id = ?1)
-                AND request_digest = ?2 AND response IS NOT NULL ORDER BY ordinal DESC LIMIT 1"
+                AND request_digest = ?2 AND response IS NOT NULL AND error IS NULL ORDER BY ordinal DESC LIMIT 1"
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let found =

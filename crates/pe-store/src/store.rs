@@ -113,6 +113,16 @@ impl SqliteStore {
         &self.path
     }
 
+    /// The number of the schema, which every open brings up to date.
+    ///
+    /// # Errors
+    /// A [`StoreError`] when the database cannot be read.
+    pub fn format(&self) -> Result<u32, StoreError> {
+        self.read("read the format", |connection| {
+            Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+        })
+    }
+
     /// What SQLite waits for before a commit returns: 0 nothing, 1 the log's checkpoints, 2 the
     /// disk (`PRAGMA synchronous` of the connection that writes).
     ///

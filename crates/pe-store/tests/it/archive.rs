@@ -25,6 +25,7 @@ fn eventful() -> Script {
         cause: RevisionCause::Edit,
         reason: "an order was missing".to_owned(),
         patch: json!({"api_key": 1}),
+        stage: PlanStage::Complete,
     });
     script.push(EventKind::AttemptStarted {
         key: key(1),

@@ -52,6 +52,7 @@ impl Script {
         let mut script = Self { run_id: RunId::new(run_id), events: Vec::new() };
         script.push(EventKind::RunStarted {
             origin: Default::default(),
+            stage: PlanStage::Complete,
             weights: vec![1.0; plan.steps.len()],
             plan: Arc::new(plan),
             config: Arc::default(),
@@ -143,6 +144,7 @@ pub(crate) fn every_kind() -> Script {
             cause: RevisionCause::Adaptation,
             reason: String::new(),
             patch: json!({"modifications": [{"add": "x".repeat(10_000)}]}),
+            stage: PlanStage::Complete,
         },
         EventKind::StepReused {
             step_id: step_id.clone(),

@@ -68,3 +68,26 @@ fn an_answer_is_found_again_by_its_request_and_run() {
     assert_eq!(store.model_calls(&"r".into()).unwrap(), [failed, answered]);
     assert!(store.record_model_call(&"nobody".into(), &call(request, None)).is_err());
 }
+
+#[test]
+fn a_call_is_on_record_before_it_ends_and_says_later_what_became_of_it() {
+    let scene = Scene::new();
+    let store = scene.store();
+    Script::new("r", 1).record(&store, 1);
+    let run = "r".into();
+    let request = json!({"messages": []});
+    let begun = ModelCall { duration_ms: 0, cost_usd: None, ..call(request.clone(), None) };
+    assert_eq!(store.record_model_call(&run, &begun).unwrap(), 0);
+    assert_eq!(store.model_calls(&run).unwrap(), [begun]);
+    let meant = json!({"messages": [], "for": "a"});
+    let answered = call(meant.clone(), Some(json!({"content": "one"})));
+    store.complete_model_call(&run, 0, &answered).unwrap();
+    assert_eq!(store.model_calls(&run).unwrap(), std::slice::from_ref(&answered));
+    assert_eq!(store.recorded_answer(&run, &meant).unwrap(), Some(answered.clone()));
+    assert_eq!(store.recorded_answer(&run, &request).unwrap(), None);
+    let rejected = ModelCall { error: Some("it is no number".to_owned()), ..answered };
+    store.complete_model_call(&run, 0, &rejected).unwrap();
+    assert_eq!(store.recorded_answer(&run, &meant).unwrap(), None, "it is not given again");
+    assert_eq!(store.model_calls(&run).unwrap(), std::slice::from_ref(&rejected));
+    assert!(store.complete_model_call(&run, 1, &rejected).is_err());
+}

@@ -54,6 +54,7 @@ fn a_revision_is_a_version_with_its_patch_and_reason() {
             cause: RevisionCause::Extension,
             reason: reason.to_owned(),
             patch,
+            stage: PlanStage::Complete,
         });
     }
     script.record(&store, 9);
