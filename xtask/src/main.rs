@@ -26,7 +26,7 @@ Development tasks of this workspace.
 
 usage: cargo xtask VERB
 
-  setup             install what a new machine lacks
+  setup             install what a new machine lacks, below target/tools
   test [--long] ..  run every test; further arguments go to `cargo test`
   tidy              check the rules that compilers do not (layers, files, names)
   bench ..          run the benchmarks; further arguments go to `cargo bench`

@@ -1,8 +1,10 @@
-//! Installs what a new machine lacks.
+//! Installs what a new machine lacks: programs from crates, and the inference server of the tests.
 //!
 //! A part that is on the machine already is used as it is; one that is not goes below
 //! `target/tools`, so that nothing outside the clone changes. A part that cannot be installed
 //! is skipped aloud, and under `CI=true` is a failure. The toolchain itself is not installed.
+
+mod inference;
 
 use std::path::{Path, PathBuf};
 
@@ -53,12 +55,15 @@ pub(crate) fn run(scope: Scope) -> Result<bool> {
             ensure(part)?;
         }
     }
+    if let Err(error) = inference::ensure(&tools()?) {
+        skip(&format!("the inference server could not be installed: {error:#}"))?;
+    }
     Ok(true)
 }
 
 /// Finds a part, or else installs it.
 pub(crate) fn ensure(part: &Part) -> Result<Ready> {
-    let tools = process::root()?.join("target").join("tools");
+    let tools = tools()?;
     let ours = tools.join("bin").join(part.program).with_extension(std::env::consts::EXE_EXTENSION);
     for candidate in [PathBuf::from(part.program), ours.clone()] {
         if version_of(&candidate).is_some_and(|version| version >= part.oldest) {
@@ -71,12 +76,22 @@ pub(crate) fn ensure(part: &Part) -> Result<Ready> {
     if process::run(install.arg("--root").arg(&tools))? {
         return Ok(Ready::At(ours));
     }
-    let reason = format!("{} {version} could not be installed", part.program);
+    skip(&format!("{} {version} could not be installed", part.program))?;
+    Ok(Ready::Skipped)
+}
+
+/// Where what is installed goes.
+fn tools() -> Result<PathBuf> {
+    Ok(process::root()?.join("target").join("tools"))
+}
+
+/// Says that a part will be missing, which under CI is a failure.
+fn skip(reason: &str) -> Result<()> {
     if std::env::var("CI").is_ok_and(|ci| ci == "true") {
         bail!("{reason}, and nothing may be skipped under CI");
     }
     eprintln!("SKIPPED: {reason}");
-    Ok(Ready::Skipped)
+    Ok(())
 }
 
 /// The version that a program says it has, if it is there and can be started.

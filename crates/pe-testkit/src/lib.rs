@@ -1,4 +1,5 @@
-//! Plans for tests: written by hand in a line, drawn by chance, or read from real programs.
+//! Test doubles: plans written by hand, drawn by chance or read from real programs, and models
+//! that say what a test wrote down.
 //!
 //! A dev-dependency only, used from `tests/it`; nothing here is ever part of a program.
 //!
@@ -7,9 +8,14 @@
 //!   [`arbitrary_plan_with`] leaves out what a test cannot bear.
 //! - [`catalog_of`] knows the tools of a plan by name, and [`valid`] checks a plan that must
 //!   be valid.
-//! - [`shared_plans`] and [`shared_truth`] read the shared data sets, where they are present.
+//! - [`shared_plans`], [`shared_raw`] and [`shared_truth`] read the shared data sets, where they
+//!   are present.
+//! - [`realistic_catalog`] has twenty tools with everything that tools may declare.
+//! - [`InferenceServer`] is a real inference server, where `cargo xtask setup` installed it.
 //! - [`naive`] says what a plan's edges mean, as the design words it, at a cost of n²: what
 //!   the fast graph is held against.
+//! - [`ScriptedClient`] is a model inside the test, in tokio's clock; [`ChatServer`] is one
+//!   behind a real socket, with every fault that a network has.
 //!
 //! ```
 //! use pe_testkit::{catalog_of, plan, step, valid};
@@ -26,16 +32,24 @@
 //! assert_eq!(catalog_of(&plan).names().collect::<Vec<_>>(), ["echo", "fetch"]);
 //! ```
 //!
-//! What is deliberately absent so far: scripted tools and models, and a test clock.
+//! What is deliberately absent so far: scripted tools and a test clock.
 
 mod builder;
 mod catalog;
+mod catalogs;
+mod chat_server;
 
 mod arbitrary;
+mod inference;
 pub mod naive;
+mod scripted_client;
 mod shared;
 
 pub use arbitrary::{Ingredients, arbitrary_plan, arbitrary_plan_with};
 pub use builder::{StepBuilder, plan, step};
 pub use catalog::{catalog_of, valid};
-pub use shared::{SHARED_SETS, shared_plans, shared_timing, shared_truth};
+pub use catalogs::realistic_catalog;
+pub use chat_server::{ChatServer, Fault, Received, Reply};
+pub use inference::InferenceServer;
+pub use scripted_client::{Scripted, ScriptedClient};
+pub use shared::{SHARED_SETS, shared_plans, shared_raw, shared_timing, shared_truth};

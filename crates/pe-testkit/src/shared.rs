@@ -49,6 +49,16 @@ pub fn shared_timing(set: &str) -> Option<Vec<Value>> {
     read(&format!("truth/{set}.timing.jsonl.gz"))
 }
 
+/// What the sources of a set really wrote, before it was made into plans; a record with `plan_id`
+/// and `raw` for each plan. The names are those of the files: `prompt_examples_text`,
+/// `taskbench_llm_predictions_raw`, `worfbench_text`.
+///
+/// # Panics
+/// As [`shared_plans`].
+pub fn shared_raw(name: &str) -> Option<Vec<Value>> {
+    read(&format!("raw/{name}.jsonl.gz"))
+}
+
 /// The values of a file of gzip JSON lines.
 fn read(file: &str) -> Option<Vec<Value>> {
     let folder = folder();

@@ -1,12 +1,15 @@
 //! The test kit holds what it says.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
 
+mod inference;
+mod models;
+
 use std::collections::HashSet;
 
-use pe_model::{PlanStep, StepType, TriggerRule};
+use pe_model::{Effect, PlanStep, StepType, TriggerRule};
 use pe_testkit::{
     Ingredients, SHARED_SETS, arbitrary_plan, arbitrary_plan_with, catalog_of, naive, plan,
-    shared_plans, shared_truth, step, valid,
+    realistic_catalog, shared_plans, shared_truth, step, valid,
 };
 use pe_validate::{Limits, check};
 use proptest::prelude::*;
@@ -99,6 +102,26 @@ fn naive_edges_of_a_fallback() {
     let before = naive::settled_before(&plan).unwrap();
     assert_eq!(before[3].iter().copied().collect::<Vec<_>>(), [1]);
     assert_eq!(before[2].iter().copied().collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn the_realistic_catalog_holds_all_that_tools_declare() {
+    let catalog = realistic_catalog();
+    assert_eq!(catalog.len(), 20);
+    let effects: HashSet<Effect> = catalog.iter().map(|tool| tool.effect).collect();
+    assert_eq!(effects.len(), 4);
+    let counts: HashSet<usize> = catalog
+        .iter()
+        .map(|tool| tool.parameters["properties"].as_object().unwrap().len())
+        .collect();
+    assert_eq!((counts.iter().min(), counts.iter().max()), (Some(&1), Some(&6)));
+    let steps = catalog.iter().map(|tool| {
+        let step = step(&tool.name).tool(&tool.name);
+        tool.required_parameters().fold(step, |step, name| step.parameter(name, "{{ context }}"))
+    });
+    let checked = check(plan(steps), &catalog, &Limits::default());
+    let findings = checked.report.render("plan");
+    assert!(checked.report.findings.is_empty(), "every schema compiles and is met:\n{findings}");
 }
 
 #[test]
