@@ -55,5 +55,5 @@ pub use label::glyph;
 pub use mermaid::mermaid;
 pub use review::diff_text;
 pub use score::ScorePart;
-pub use text::text;
+pub use text::{text, text_with};
 pub use view::{EdgeKind, PlanView, ViewEdge, executed};

@@ -23,16 +23,27 @@ use crate::view::PlanView;
 /// Where a step has no action, its tool's name stands there. A failed step that another
 /// one stands in for keeps `✗` and ends with `(recovered by: …)`.
 pub fn text(view: &PlanView<'_>) -> String {
+    text_with(view, |_| Vec::new())
+}
+
+/// The same with more lines below each step, given the step's place in the plan.
+///
+/// They are taken as they are, but for line ends and control characters, which become blanks.
+pub fn text_with(view: &PlanView<'_>, mut below: impl FnMut(usize) -> Vec<String>) -> String {
     let plan = view.plan;
     let goal = match fold(&plan.goal) {
         goal if goal.is_empty() => "(no goal)".to_owned(),
         goal => goal,
     };
     let mut out = format!("Plan: {goal}\nStatus: {}\nSteps:\n", plan.status);
-    for (step, status) in plan.steps.iter().zip(view.statuses()) {
+    for (place, (step, status)) in plan.steps.iter().zip(view.statuses()).enumerate() {
         out += &format!("  {} ", glyph(status));
         push_step(&mut out, step);
         out.push('\n');
+        for line in below(place) {
+            out.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
+            out.push('\n');
+        }
     }
     out += &format!("\nProgress: {:.1}%\n", plan.progress());
     out
@@ -73,6 +84,18 @@ mod tests {
         assert_eq!(line(step.clone()), "  ○ [a] Look (search) (after: b)");
         step.dependencies.push("c".into());
         assert_eq!(line(step), "  ○ [a] Look (search) (after: b, c)");
+    }
+
+    #[test]
+    fn lines_below_a_step_are_lines_and_nothing_else() {
+        let steps = vec![PlanStep::new("a", "t"), PlanStep::new("b", "t")];
+        let plan = Plan { goal: "g".to_owned(), steps, ..Plan::default() };
+        let text = text_with(&PlanView::new(&plan), |place| match place {
+            0 => vec!["    x  y".to_owned(), "    a\n  ✓ [c]".to_owned()],
+            _ => Vec::new(),
+        });
+        let lines: Vec<&str> = text.lines().skip(3).take(4).collect();
+        assert_eq!(lines, ["  → [a] t (t)", "    x  y", "    a   ✓ [c]", "  → [b] t (t)"]);
     }
 
     #[test]
