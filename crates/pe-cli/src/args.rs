@@ -10,6 +10,7 @@ mod looking;
 mod moment;
 mod plans;
 mod run;
+mod setup;
 mod upkeep;
 mod value;
 
@@ -18,8 +19,11 @@ pub(crate) use going_on::{
 };
 pub(crate) use looking::{LsVerb, ShowVerb, StatusArg, WatchVerb};
 pub(crate) use moment::Moment;
-pub(crate) use plans::{RollbackVerb, VersionsVerb};
-pub(crate) use run::{ExecuteArgs, OutputKind, RunArgs};
+pub(crate) use plans::{PlanVerb, PromptVerb, RollbackVerb, VersionsVerb};
+pub(crate) use run::{ExecuteArgs, OutputKind, PlannerArgs, RunArgs};
+pub(crate) use setup::{
+    ConfigPathTask, ConfigShowTask, ConfigTask, ConfigVerb, DoctorVerb, InitVerb, ModelArgs,
+};
 pub(crate) use upkeep::{
     BackupTask, CheckTask, DbTask, DbVerb, ExportVerb, ImportVerb, PruneTask, VacuumTask,
 };
@@ -79,8 +83,12 @@ pub(crate) enum Color {
 /// What `pe` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Run a plan file (a goal needs a model, which this version does not have)
+    /// Work on a goal, or run a plan file
     Run(RunVerb),
+    /// Have a model write a plan for a goal; nothing is executed
+    Plan(PlanVerb),
+    /// Print what a model would be asked for a plan, for any chat
+    Prompt(PromptVerb),
     /// Run exactly this plan file
     Apply(ApplyVerb),
     /// Go on with a run that was interrupted, waits, or whose process died
@@ -123,6 +131,12 @@ pub(crate) enum Verb {
     Diff(DiffVerb),
     /// List the tools that steps can call
     Tools(ToolsVerb),
+    /// Check what a run needs, from the model to the database, and say how to mend it
+    Doctor(DoctorVerb),
+    /// Show the configuration in force, and where it comes from
+    Config(ConfigVerb),
+    /// Write a configuration and a first plan into the current directory
+    Init(InitVerb),
     /// Print a JSON Schema
     Schema(SchemaVerb),
     /// Print a completion script for a shell

@@ -14,12 +14,19 @@ use crate::settings::{Flags, Settings, Surroundings};
 mod again;
 mod carry;
 mod completions;
+mod conclusion;
+mod config;
 mod db;
 mod decide;
 mod diff;
+mod doctor;
+mod goal;
 mod graph;
+mod init;
 mod ls;
 mod man;
+mod plan;
+mod prompt;
 mod resume;
 mod run;
 mod schema;
@@ -75,6 +82,8 @@ pub(crate) fn main() -> Exit {
         Context { global: cli.global, console: console.clone(), output: Output::stdout() };
     let done = match cli.verb {
         Verb::Run(verb) => run::run(&verb, &mut context),
+        Verb::Plan(verb) => plan::run(&verb, &mut context),
+        Verb::Prompt(verb) => prompt::run(&verb, &mut context),
         Verb::Apply(verb) => run::apply(&verb, &mut context),
         Verb::Resume(verb) => resume::run(&verb, &mut context),
         Verb::Retry(verb) => again::retry(&verb, &mut context),
@@ -96,6 +105,9 @@ pub(crate) fn main() -> Exit {
         Verb::Graph(verb) => graph::run(&verb, &mut context),
         Verb::Diff(verb) => diff::run(&verb, &mut context),
         Verb::Tools(verb) => tools::run(&verb, &mut context),
+        Verb::Doctor(verb) => doctor::run(&verb, &mut context),
+        Verb::Config(verb) => config::run(&verb, &mut context),
+        Verb::Init(verb) => init::run(&verb, &mut context),
         Verb::Schema(verb) => schema::run(&verb, &mut context),
         Verb::Completions(verb) => completions::run(&verb, &mut context),
         Verb::Man(verb) => man::run(&verb, &mut context),

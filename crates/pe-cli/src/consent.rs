@@ -1,15 +1,10 @@
 //! Consent: who is asked before a call that needs an operator's word, and how.
 
-use std::io::{self, Write as _};
-use std::sync::Arc;
-
 use pe_exec::{ApprovalRequest, Approver, Decision};
 use pe_model::{BoxFuture, JsonMap, PendingCall, RunState, StepStatus, ToolSet, WaitingFor};
 use serde_json::Value;
-use tokio::sync::{Mutex, mpsc};
 
 use crate::console::{Console, Tone};
-use crate::progress::Presenter;
 use crate::words::{fit, one_line, printable, quoted};
 
 /// Says yes to everything: `--yes`.
@@ -22,119 +17,8 @@ impl Approver for AlwaysYes {
     }
 }
 
-/// What a person has answered so far.
-#[derive(Default)]
-struct Answers {
-    /// Whether the answer was once "all".
-    all: bool,
-    lines: Lines,
-}
-
-/// Asks the person at the terminal, one question at a time.
-pub(crate) struct Terminal {
-    console: Console,
-    tools: ToolSet,
-    presenter: Arc<Presenter>,
-    /// Held while a question is open.
-    answers: Mutex<Answers>,
-}
-
-impl Terminal {
-    /// Asks on stderr and reads from stdin, both of which must be terminals.
-    pub(crate) fn new(console: Console, tools: ToolSet, presenter: Arc<Presenter>) -> Self {
-        Self { console, tools, presenter, answers: Mutex::default() }
-    }
-
-    async fn ask(&self, request: ApprovalRequest) -> Decision {
-        let mut answers = self.answers.lock().await;
-        if answers.all {
-            return Decision::Approve;
-        }
-        let pause = self.presenter.pause().await;
-        answers.lines.forget();
-        self.console.say(&question(&request, &self.tools, &self.console));
-        loop {
-            pause.begin_line();
-            prompt();
-            let Some(line) = answers.lines.next().await else { return Decision::Unanswered };
-            pause.end_line();
-            match Answer::read(&line) {
-                Some(Answer::Yes) => return Decision::Approve,
-                Some(Answer::No) => return Decision::Reject,
-                Some(Answer::All) => {
-                    answers.all = true;
-                    return Decision::Approve;
-                }
-                None => {}
-            }
-        }
-    }
-}
-
-impl Approver for Terminal {
-    fn decide(&self, request: ApprovalRequest) -> BoxFuture<'_, Decision> {
-        Box::pin(self.ask(request))
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Yes,
-    No,
-    All,
-}
-
-impl Answer {
-    fn read(line: &str) -> Option<Self> {
-        Some(match line.trim().to_lowercase().as_str() {
-            "y" | "yes" => Self::Yes,
-            "n" | "no" => Self::No,
-            "a" | "all" => Self::All,
-            _ => return None,
-        })
-    }
-}
-
-fn prompt() {
-    let mut stderr = io::stderr().lock();
-    let _ = write!(stderr, "[y]es / [n]o / [a]ll: ");
-    let _ = stderr.flush();
-}
-
-/// The lines of stdin. One thread reads them for all questions, because reading a terminal
-/// cannot be broken off; it does not keep the program from ending.
-#[derive(Default)]
-struct Lines {
-    read: Option<mpsc::UnboundedReceiver<String>>,
-}
-
-impl Lines {
-    /// Forgets what was typed before a question was shown.
-    fn forget(&mut self) {
-        while self.read.as_mut().is_some_and(|read| read.try_recv().is_ok()) {}
-    }
-
-    /// The next line, or `None` at the end of input.
-    async fn next(&mut self) -> Option<String> {
-        if self.read.is_none() {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            let read = move || {
-                let mut text = String::new();
-                while io::stdin().read_line(&mut text).is_ok_and(|bytes| bytes > 0) {
-                    if sender.send(std::mem::take(&mut text)).is_err() {
-                        return;
-                    }
-                }
-            };
-            std::thread::Builder::new().name("answer".to_owned()).spawn(read).ok()?;
-            self.read = Some(receiver);
-        }
-        self.read.as_mut()?.recv().await
-    }
-}
-
 /// What is asked: the step and every call that it would make.
-fn question(request: &ApprovalRequest, tools: &ToolSet, console: &Console) -> String {
+pub(crate) fn question(request: &ApprovalRequest, tools: &ToolSet, console: &Console) -> String {
     let id = console.paint(Tone::Strong, &one_line(request.step_id.as_str()));
     let action = one_line(&request.action);
     let action = if action.is_empty() { action } else { format!(": {action}") };
@@ -149,27 +33,31 @@ fn question(request: &ApprovalRequest, tools: &ToolSet, console: &Console) -> St
     text
 }
 
+fn shown(call: &PendingCall, tools: &ToolSet) -> String {
+    self::call(&call.tool, &call.arguments, tools)
+}
+
 /// A call on one line, with everything that changes what it means: the command line where it
 /// is one, with those arguments that it does not tell; else the arguments.
 ///
 /// Only data that is merely stored or sent may be cut, in its middle, and then it is said.
-fn shown(call: &PendingCall, tools: &ToolSet) -> String {
+pub(crate) fn call(tool: &str, arguments: &JsonMap, tools: &ToolSet) -> String {
     let json = |arguments: &JsonMap| serde_json::to_string(arguments).unwrap_or_default();
-    let text = if let Some(argv) = argv(call, tools) {
+    let text = if let Some(argv) = argv(tool, arguments, tools) {
         let mut text = argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-        let mut rest = JsonMap::clone(&call.arguments);
+        let mut rest = arguments.clone();
         rest.retain(|name, value| !is_told(name, value, &argv));
         if !rest.is_empty() {
             text += &format!(" with {}", json(&rest));
         }
         text
-    } else if call.arguments.contains_key("argv") {
-        json(&call.arguments)
+    } else if arguments.contains_key("argv") {
+        json(arguments)
     } else {
-        let mut arguments = JsonMap::clone(&call.arguments);
+        let mut arguments = arguments.clone();
         for (name, value) in &mut arguments {
             if let Value::String(data) = value
-                && DATA.contains(&name.as_str())
+                && is_data(name)
                 && let Some(short) = without_middle(data)
             {
                 *data = short;
@@ -179,14 +67,19 @@ fn shown(call: &PendingCall, tools: &ToolSet) -> String {
     };
     // Blanks inside words count, so that they are shown as they are, but for line ends.
     let text = printable(&text).replace('\n', "\\n").replace('\t', "\\t");
-    format!("{}: {text}", one_line(&call.tool))
+    format!("{}: {text}", one_line(tool))
 }
 
 /// The arguments that are data and nothing else.
 const DATA: [&str; 4] = ["content", "body", "text", "data"];
 
+/// Whether an argument of that name is merely stored or sent.
+pub(crate) fn is_data(name: &str) -> bool {
+    DATA.contains(&name)
+}
+
 /// Long data without its middle.
-fn without_middle(data: &str) -> Option<String> {
+pub(crate) fn without_middle(data: &str) -> Option<String> {
     const KEPT: usize = 1_000;
     let left_out = data.chars().count().checked_sub(2 * KEPT).filter(|&chars| chars > 0)?;
     let head: String = data.chars().take(KEPT).collect();
@@ -222,8 +115,8 @@ fn told(call: &PendingCall, tools: &ToolSet) -> String {
     format!("{cut}{rest}")
 }
 
-fn argv(call: &PendingCall, tools: &ToolSet) -> Option<Vec<String>> {
-    tools.get(&call.tool)?.argv(&call.arguments).filter(|argv| !argv.is_empty())
+fn argv(tool: &str, arguments: &JsonMap, tools: &ToolSet) -> Option<Vec<String>> {
+    tools.get(tool)?.argv(arguments).filter(|argv| !argv.is_empty())
 }
 
 /// So many calls of a step are told afterwards; a question shows all of them.
@@ -271,7 +164,7 @@ fn rule(call: &PendingCall, tools: &ToolSet) -> Option<String> {
     let is_plain = |word: &String| {
         !word.is_empty() && !word.contains(char::is_whitespace) && printable(word) == *word
     };
-    let Some(argv) = argv(call, tools) else {
+    let Some(argv) = argv(&call.tool, &call.arguments, tools) else {
         // A command that cannot be read is no reason to allow every command.
         let is_command = call.arguments.contains_key("argv");
         return (!is_command && is_plain(&call.tool)).then(|| call.tool.clone());
@@ -325,23 +218,11 @@ fn quoted_rule(rule: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn answers_are_words_or_letters_and_nothing_else() {
-        for (line, answer) in [
-            ("y\n", Some(Answer::Yes)),
-            ("YES", Some(Answer::Yes)),
-            (" n ", Some(Answer::No)),
-            ("all", Some(Answer::All)),
-            ("", None),
-            ("yep", None),
-        ] {
-            assert_eq!(Answer::read(line), answer, "{line:?}");
-        }
-    }
 
     fn call(tool: &str, arguments: Value) -> PendingCall {
         let arguments = Arc::new(arguments.as_object().cloned().unwrap());

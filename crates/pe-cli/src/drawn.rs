@@ -110,7 +110,8 @@ impl Drawn {
         Ok(Self::of(name, plan))
     }
 
-    fn of(name: String, plan: Plan) -> Self {
+    /// A plan that is no file, valid or not.
+    pub(crate) fn of(name: String, plan: Plan) -> Self {
         let limits = Limits { strictness: Strictness::Lenient, ..Limits::default() };
         let edges = check(plan.clone(), &Catalog::default(), &limits).plan.map(|plan| edges(&plan));
         Self { name, plan, edges }

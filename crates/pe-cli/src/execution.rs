@@ -5,22 +5,28 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use pe_exec::{
-    AllowRule, Approver, Control, Driver, Finished, NewRun, Observer, Policy, ResumeError,
+use pe_exec::{AllowRule, Control, Observer, Policy};
+use pe_llm::Prompts;
+use pe_model::{BoxFuture, Event, OrchestratorConfig, RunId, RunState, ToolSet};
+use pe_orchestrator::{
+    LoopObserver, OrchestratorError, Outcome, Person, PlanExecuteOrchestrator, Proposal, Reviewer,
+    Supervision, Task, Verdict,
 };
-use pe_model::{Event, Journal, OrchestratorConfig, RunId, RunReport, RunState, ToolSet, Usage};
 use pe_store::SqliteStore;
 use tokio::sync::watch;
 
 use crate::args::{ExecuteArgs, OutputKind};
-use crate::consent::{AlwaysYes, Terminal};
+use crate::consent::AlwaysYes;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::model::Model;
 use crate::output::Output;
 use crate::progress::{Look, Names, Presenter};
+use crate::recorded::report;
 use crate::requests;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use crate::terminal::Terminal;
 
 /// What a run needs besides its plan.
 pub(crate) struct Execution {
@@ -28,23 +34,18 @@ pub(crate) struct Execution {
     policy: Policy,
     store: Arc<SqliteStore>,
     says_yes: bool,
+    reviews: bool,
+    model: Model,
     console: Console,
     output: OutputKind,
 }
 
-/// What is to be executed.
-pub(crate) enum Work {
-    /// A run that begins, and its configuration.
-    Begin(Box<NewRun>, OrchestratorConfig),
-    /// A run that goes on, and its configuration from now on.
-    GoOn(RunId, OrchestratorConfig),
-}
-
 impl Execution {
-    /// Prepares runs, with the consent that the command line and the settings give.
+    /// Prepares runs, with the consent that the command line and the settings give and the model
+    /// that they name.
     ///
     /// # Errors
-    /// A usage failure when an allow rule is none.
+    /// A usage failure when an allow rule is none, or the model cannot be set up.
     pub(crate) fn new(
         tools: ToolSet,
         store: Arc<SqliteStore>,
@@ -65,14 +66,58 @@ impl Execution {
         if args.yes {
             policy = policy.allow_everything();
         }
-        Ok(Self { tools, policy, store, says_yes: args.yes, console, output: args.output() })
+        let model = Model::new(settings, &args.planner)?;
+        let (says_yes, output) = (args.yes, args.output());
+        Ok(Self { tools, policy, store, says_yes, reviews: false, model, console, output })
+    }
+
+    /// Has plans that a model writes reviewed at the terminal.
+    ///
+    /// # Errors
+    /// A usage failure when there is no terminal to do it at.
+    pub(crate) fn reviewed(mut self, reviews: bool) -> Result<Self, Failure> {
+        if reviews && !self.console.can_ask {
+            return Err(Failure::usage_message("`--review` needs a terminal to ask at").hint(
+                "`pe plan GOAL -o plan.yaml` writes the plan; read it, then `pe run plan.yaml`",
+            ));
+        }
+        self.reviews = reviews;
+        Ok(self)
+    }
+
+    /// The same for a run that has been reviewed so far; what has ended, nobody needs to review.
+    ///
+    /// # Errors
+    /// A usage failure when there is no terminal to do it at.
+    pub(crate) fn reviewed_as_before(
+        mut self,
+        run: &str,
+        has_ended: bool,
+    ) -> Result<Self, Failure> {
+        if !has_ended && !self.console.can_ask {
+            let message = format!(
+                "what a model plans in run {run} is reviewed (`--review`), which needs a terminal"
+            );
+            return Err(Failure::usage_message(message).hint(format!(
+                "say it again at a terminal; `pe show {run}` and `pe graph {run}` show how far it is"
+            )));
+        }
+        self.reviews = true;
+        Ok(self)
     }
 
     /// Executes; `None` when the user would not even wait for the stop to be recorded.
     ///
     /// # Errors
     /// When the run could not be driven to an end, or stdout could not take the events.
-    pub(crate) fn run(self, work: Work) -> Result<Option<Finished>, Failure> {
+    pub(crate) fn run(
+        self,
+        task: Task,
+        config: OrchestratorConfig,
+    ) -> Result<Option<Outcome>, Failure> {
+        // Most plans of a person need none, and a prompt that is gone must not stop them.
+        let asks = !matches!(&task, Task::Plan { supervision, .. } if *supervision == Supervision::default());
+        let prompts = if asks { self.model.prompts()? } else { Prompts::builtin() };
         let look = Look::fitting(&self.console, self.output);
         let events = (self.output == OutputKind::Jsonl).then(Output::stdout);
         let names = names(&self.store);
@@ -83,31 +128,17 @@ impl Execution {
             .build()
             .context("cannot start the runtime")?;
         let (announcer, announced) = Announcer::new(Arc::clone(&presenter));
-        let mut driver = Driver::new(self.tools.clone())
-            .policy(self.policy)
-            .journal(Arc::clone(&self.store) as Arc<dyn Journal>)
-            .observer(Arc::new(announcer));
-        if let Some(approver) = approver(self.says_yes, self.console, self.tools, &presenter) {
-            driver = driver.approver(approver);
-        }
+        let orchestrator = self.orchestrator(config, prompts, announcer, &presenter);
         let (store, known, output) = (self.store, announced.clone(), self.output);
         let journal = Arc::clone(&store);
         let ended = runtime.block_on(async {
             let signals = Signals::listen().context("cannot listen for signals")?;
             let (controller, control) = Control::new();
             let asked = tokio::spawn(requests::serve(store, announced, controller.clone()));
-            let mut abandoned = pin!(signals.stop(controller, &presenter));
+            let mut abandoned = pin!(signals.stop(controller.clone(), &presenter));
             // On a worker: in `block_on` every wake-up would cross threads.
-            let run = tokio::spawn(async move {
-                match work {
-                    Work::Begin(run, config) => {
-                        driver.config(config).run(*run, control).await.map_err(ResumeError::from)
-                    }
-                    Work::GoOn(run_id, config) => {
-                        driver.resume(&run_id, Some(config), control).await
-                    }
-                }
-            });
+            let run =
+                tokio::spawn(async move { orchestrator.work(task, controller, control).await });
             let finished = tokio::select! {
                 finished = run => finished.context("the run's task ended early")?,
                 () = &mut abandoned => return Ok(None),
@@ -126,11 +157,57 @@ impl Execution {
         runtime.shutdown_background();
         ended
     }
+
+    fn orchestrator(
+        &self,
+        config: OrchestratorConfig,
+        prompts: Prompts,
+        announcer: Announcer,
+        presenter: &Arc<Presenter>,
+    ) -> PlanExecuteOrchestrator {
+        let builder = PlanExecuteOrchestrator::builder().prompts(prompts);
+        let mut builder = self
+            .model
+            .give_to(builder)
+            .tools(&self.tools)
+            .config(config)
+            .policy(self.policy.clone())
+            .store(Arc::clone(&self.store))
+            .observer(Arc::new(announcer))
+            .loop_observer(Arc::clone(presenter) as Arc<dyn LoopObserver>);
+        if self.console.can_ask {
+            let (console, tools) = (self.console.clone(), self.tools.clone());
+            let terminal = Arc::new(Terminal::new(console, tools, Arc::clone(presenter)));
+            builder = builder.person(Arc::clone(&terminal) as Arc<dyn Person>);
+            if self.reviews {
+                builder = builder.reviewer(Arc::clone(&terminal) as Arc<dyn Reviewer>);
+            }
+            if !self.says_yes {
+                builder = builder.approver(terminal);
+            }
+        }
+        if self.reviews && !self.console.can_ask {
+            builder = builder.reviewer(Arc::new(Nobody));
+        }
+        if self.says_yes {
+            builder = builder.approver(Arc::new(AlwaysYes));
+        }
+        builder.build()
+    }
+}
+
+/// Where nobody can read a plan, none is executed.
+struct Nobody;
+
+impl Reviewer for Nobody {
+    fn review(&self, _: Proposal) -> BoxFuture<'_, Verdict> {
+        Box::pin(std::future::ready(Verdict::Reject))
+    }
 }
 
 /// A run that could not be recorded any more: what is on record is shown, and how to go on.
 fn broken(
-    error: ResumeError,
+    error: OrchestratorError,
     run_id: Option<&RunId>,
     store: &SqliteStore,
     output: OutputKind,
@@ -140,10 +217,8 @@ fn broken(
     if output == OutputKind::Json
         && let Ok(state) = store.state(&run.run_id)
     {
-        let mut report = RunReport::new(&state, String::new(), "file", Usage::none());
-        report.run_name = Some(run.name.clone());
         // The error that follows is the worse news.
-        let _ = Output::stdout().json(&report);
+        let _ = Output::stdout().json(&report(store, &state, String::new()));
     }
     let name = run.name;
     failure.hint(format!("mend that, then `pe resume {name}` goes on; nothing recorded is lost"))
@@ -178,21 +253,5 @@ impl Observer for Announcer {
 
     fn resumed(&self, state: &RunState) {
         self.presenter.resumed(state);
-    }
-}
-
-/// Who is asked; nobody when there is nobody, and then steps stay waiting.
-fn approver(
-    says_yes: bool,
-    console: Console,
-    tools: ToolSet,
-    presenter: &Arc<Presenter>,
-) -> Option<Arc<dyn Approver>> {
-    if says_yes {
-        Some(Arc::new(AlwaysYes))
-    } else if console.can_ask {
-        Some(Arc::new(Terminal::new(console, tools, Arc::clone(presenter))))
-    } else {
-        None
     }
 }

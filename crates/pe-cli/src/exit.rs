@@ -17,7 +17,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The plan is invalid, or no plan at all; nothing was executed.
     Invalid = 3,
-    /// A model is needed, and there is none.
+    /// A model is needed, and there is none, or it failed.
     NoModel = 4,
     /// A step waits for a person, was rejected by one, or is in doubt.
     NeedsPerson = 5,
@@ -29,8 +29,14 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// In the order in which they win over each other after a run.
-    const PRECEDENCE: [Self; 5] =
-        [Self::Interrupted, Self::LimitReached, Self::NeedsPerson, Self::Failed, Self::Success];
+    const PRECEDENCE: [Self; 6] = [
+        Self::Interrupted,
+        Self::LimitReached,
+        Self::NoModel,
+        Self::NeedsPerson,
+        Self::Failed,
+        Self::Success,
+    ];
 
     /// The number that the shell sees.
     pub(crate) fn code(self) -> u8 {
@@ -49,6 +55,7 @@ impl Exit {
             Self::LimitReached => {
                 matches!(state.stopping, Some(StopCause::Timeout | StopCause::Budget))
             }
+            Self::NoModel => state.stopping == Some(StopCause::NoModel),
             Self::NeedsPerson => {
                 matches!(state.status, PlanStatus::Waiting | PlanStatus::InDoubt)
                     || state.steps().iter().any(needs_person)
@@ -108,6 +115,7 @@ mod tests {
         check(json!([end("in_doubt")]), Exit::NeedsPerson);
         check(json!([waits, stop("timeout"), end("cancelled")]), Exit::LimitReached);
         check(json!([stop("budget"), end("cancelled")]), Exit::LimitReached);
+        check(json!([waits, stop("no_model"), end("cancelled")]), Exit::NoModel);
         check(json!([waits, stop("interrupted"), end("cancelled")]), Exit::Interrupted);
         check(json!([stop("interrupted"), end("completed")]), Exit::Interrupted);
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use pe_exec::ResumeError;
+use pe_orchestrator::OrchestratorError;
 
 use crate::exit::Exit;
 
@@ -51,6 +52,16 @@ impl From<ResumeError> for Failure {
             }
             // Another catalog, or an answer that came too late: nothing was done.
             error => Self::usage(error),
+        }
+    }
+}
+
+/// Why a run could not be brought to an end.
+impl From<OrchestratorError> for Failure {
+    fn from(error: OrchestratorError) -> Self {
+        match error {
+            OrchestratorError::Run(error) => error.into(),
+            error => Self { exit: Exit::Failed, error: error.into(), hint: None },
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::commands::Context;
 use crate::document::{Document, Source};
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::tooling::Tooling;
 use crate::words::{count, printable};
 
 /// A plan file and what was found in it.
@@ -42,10 +43,18 @@ impl Loaded {
                 return Self { name, report: unreadable(&error), written: None, plan: None };
             }
         };
-        let Checked { report, written, plan } =
-            pe_validate::check_file(&bytes, document.format, catalog, limits);
-        let checked = Self { name, report, written, plan };
+        let checked =
+            Self::of(name, pe_validate::check_file(&bytes, document.format, catalog, limits));
         if parameters.is_empty() { checked } else { checked.with(catalog, limits, parameters) }
+    }
+
+    /// Judges a plan that is no file.
+    pub(crate) fn check_plan(name: String, plan: Plan, catalog: &Catalog, limits: &Limits) -> Self {
+        Self::of(name, pe_validate::check(plan, catalog, limits))
+    }
+
+    fn of(name: String, Checked { report, written, plan }: Checked) -> Self {
+        Self { name, report, written, plan }
     }
 
     /// The same with values in the plan's context. They cannot make a plan more or less valid:
@@ -136,8 +145,7 @@ pub(crate) fn tool_config(settings: &Settings, root: Option<&Path>) -> ToolConfi
 /// The catalog that plans are judged against: that of `--tools`, else the built-in tools'.
 pub(crate) fn catalog(read: &ReadArgs, settings: &Settings) -> Result<Catalog, Failure> {
     let Some(path) = &read.tools else {
-        let tools = pe_tools::builtin(&tool_config(settings, None)).map_err(Failure::usage)?;
-        return Ok(tools.catalog());
+        return Ok(Tooling::new(settings, None)?.catalog);
     };
     let source = Source::new(path);
     let document = Document::read(&source, None)?;

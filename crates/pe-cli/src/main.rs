@@ -21,11 +21,15 @@ mod words;
 mod database;
 mod recorded;
 mod requests;
+mod review;
 mod when;
 
 mod document;
 mod drawn;
 mod loading;
+mod tooling;
+
+mod model;
 
 mod consent;
 mod execution;
@@ -33,6 +37,7 @@ mod progress;
 mod signals;
 mod summary;
 mod table;
+mod terminal;
 
 mod commands;
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use pe_exec::Observer;
 use pe_model::{Event, EventKind, RunId, RunState};
+use pe_orchestrator::{LoopObserver, Notice};
 use tokio::sync::oneshot;
 
 use crate::args::OutputKind;
@@ -22,9 +23,11 @@ use crate::when::{between, now};
 
 mod live;
 mod narration;
+mod notices;
 
 use live::Live;
 pub(crate) use narration::Narrator;
+pub(crate) use notices::told;
 
 /// How often the live view is drawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -68,6 +71,7 @@ enum Message {
     Events(Vec<Event>),
     State(Box<RunState>),
     Say(String),
+    Notice(Vec<(Tone, String)>),
     Pause(oneshot::Sender<()>),
     Resume,
     Finish,
@@ -129,6 +133,15 @@ impl Presenter {
     fn send(&self, message: Message) {
         // The thread outlives the run; were it gone, there would be nothing to show it on.
         let _ = self.sender.send(message);
+    }
+}
+
+impl LoopObserver for Presenter {
+    fn notice(&self, notice: &Notice) {
+        let lines = told(notice);
+        if !lines.is_empty() {
+            self.send(Message::Notice(lines));
+        }
     }
 }
 
@@ -203,6 +216,10 @@ impl Screen {
                 Some(Message::Say(text)) => {
                     self.resume();
                     self.line(Tone::Strong, text);
+                }
+                Some(Message::Notice(_)) if self.look == Look::None => {}
+                Some(Message::Notice(lines)) => {
+                    lines.into_iter().for_each(|(tone, line)| self.line(tone, line));
                 }
                 Some(Message::Pause(ack)) => {
                     self.is_paused = true;

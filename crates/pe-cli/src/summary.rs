@@ -45,6 +45,10 @@ pub(crate) fn table_of(report: &RunReport, is_live: bool, console: &Console) -> 
 
 /// `3 completed, 1 recovered, 0 failed in 1.2 s`.
 pub(crate) fn counted(report: &RunReport, state: &RunState) -> String {
+    let took = duration(report.execution_time_ms);
+    if report.steps.is_empty() {
+        return format!("no step was executed, in {took}");
+    }
     let with = |status| state.steps().iter().filter(|step| step.status == status).count();
     let mut parts = vec![
         format!("{} completed", report.steps_completed),
@@ -59,17 +63,13 @@ pub(crate) fn counted(report: &RunReport, state: &RunState) -> String {
     ];
     parts
         .extend(rest.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")));
-    format!("{} in {}", parts.join(", "), duration(report.execution_time_ms))
+    format!("{} in {took}", parts.join(", "))
 }
 
 /// The same; whatever is not a success says so first.
 pub(crate) fn line(report: &RunReport, state: &RunState, console: &Console) -> String {
     let counted = counted(report, state);
-    let stopped = state.stopping.map(|cause| match cause {
-        StopCause::Interrupted => "interrupted",
-        StopCause::Timeout => "out of time",
-        StopCause::Budget => "out of budget",
-    });
+    let stopped = state.stopping.map(cause);
     match (report.success, stopped) {
         (true, None) => console.paint(Tone::Good, &counted),
         (true, Some(cause)) => console.paint(Tone::Caution, &format!("{cause}: {counted}")),
@@ -78,6 +78,16 @@ pub(crate) fn line(report: &RunReport, state: &RunState, console: &Console) -> S
             let status = report.status.as_str().replace('_', " ");
             console.paint(Tone::Bad, &format!("{status}: {counted}"))
         }
+    }
+}
+
+/// Why a run stopped early, in a few words.
+pub(crate) fn cause(cause: StopCause) -> &'static str {
+    match cause {
+        StopCause::Interrupted => "interrupted",
+        StopCause::Timeout => "out of time",
+        StopCause::Budget => "out of budget",
+        StopCause::NoModel => "no usable answer from the model",
     }
 }
 
@@ -97,6 +107,12 @@ pub(crate) fn next_moves(state: &RunState, name: &str) -> Vec<String> {
         })
         .collect();
     match state.status {
+        PlanStatus::Cancelled if state.stopping == Some(StopCause::Budget) => {
+            moves.push(format!(
+                "{resume} goes on with what a larger `--budget` allows, or `--max-iterations` of \
+                 turns"
+            ));
+        }
         PlanStatus::Cancelled => moves.push(format!("{resume} goes on")),
         PlanStatus::InDoubt => moves.push(format!("then {resume} goes on")),
         PlanStatus::Waiting => moves.push(format!(

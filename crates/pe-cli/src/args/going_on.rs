@@ -15,6 +15,9 @@ pub(crate) struct ResumeVerb {
     /// How its calls are made; limits that are not given stay as they were.
     #[command(flatten)]
     pub(crate) execute: ExecuteArgs,
+    /// Show the model's plan, and every change to it, before anything of it is executed
+    #[arg(long, help_heading = "Model")]
+    pub(crate) review: bool,
 }
 
 /// `pe retry`.

@@ -1,8 +1,54 @@
-//! The verbs about the versions of recorded plans.
+//! The verbs about plans that are being made, and about the versions of recorded ones.
+
+use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::Notation;
+use crate::args::{Notation, Parameter, PlannerArgs, StrictnessArg};
+
+/// `pe plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanVerb {
+    /// What is to be achieved, in your words
+    #[arg(value_name = "GOAL")]
+    pub(crate) goal: String,
+    /// Write the plan to this file; a name ending in .json, .yaml or .yml says the notation
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace that file if it is there
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+    /// The notation of the plan (default: that of the file's name, else yaml)
+    #[arg(long, value_name = "NOTATION")]
+    pub(crate) format: Option<Notation>,
+    /// Read what a model wrote from this file (-: stdin) instead of asking one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["planner", "record"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Set context.KEY; VALUE is JSON where it parses as that, else text (repeatable)
+    #[arg(short = 'p', long = "param", value_name = "KEY=VALUE")]
+    pub(crate) parameters: Vec<Parameter>,
+    /// How severe findings are (default: moderate)
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) strictness: Option<StrictnessArg>,
+    /// Who is asked.
+    #[command(flatten)]
+    pub(crate) planner: PlannerArgs,
+}
+
+/// `pe prompt`.
+#[derive(Debug, Args)]
+pub(crate) struct PromptVerb {
+    /// What is to be achieved, in your words
+    #[arg(value_name = "GOAL")]
+    pub(crate) goal: String,
+    /// Set context.KEY, of which the model learns the name; VALUE is JSON where it parses as
+    /// that, else text (repeatable)
+    #[arg(short = 'p', long = "param", value_name = "KEY=VALUE")]
+    pub(crate) parameters: Vec<Parameter>,
+    /// Print the request as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// `pe versions`.
 #[derive(Debug, Args)]

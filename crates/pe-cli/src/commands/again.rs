@@ -4,21 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pe_exec::{NewRun, Reuse};
-use pe_model::{Plan, PlanFile, PlanId, RunState, StepId, StepStatus};
+use pe_model::{Plan, PlanFile, PlanId, PlanStatus, RunState, StepId, StepStatus};
+use pe_orchestrator::{Supervision, Task};
 use pe_store::SqliteStore;
 use pe_validate::Limits;
 
 use super::Context;
-use super::resume::root;
-use super::run::{conclude, origin, reuse};
+use super::conclusion::conclude;
+use super::resume::{is_reviewed, root};
+use super::run::{origin, reuse};
 use crate::args::{ExecuteArgs, ForkVerb, Parameter, RetryVerb};
 use crate::database;
 use crate::document::{Document, Source};
-use crate::execution::{Execution, Work};
+use crate::execution::Execution;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::loading::{Loaded, tool_config};
+use crate::loading::Loaded;
 use crate::settings::{Flags, Settings};
+use crate::tooling::Tooling;
 
 /// A new run that is to begin.
 struct Again<'a> {
@@ -36,6 +39,7 @@ pub(super) fn retry(verb: &RetryVerb, context: &mut Context) -> Result<Exit, Fai
     let store = database::open(&settings)?;
     let reuse = reuse(&store, &verb.run, &verb.from)?;
     let name = store.run(&reuse.from().run_id)?.name;
+    has_plan(&name, reuse.from())?;
     if verb.failed && verb.from.is_empty() && !has_unfinished(reuse.from()) {
         let message = format!("run {name} has nothing that did not succeed");
         return Err(Failure::usage_message(message)
@@ -54,6 +58,9 @@ pub(super) fn fork(verb: &ForkVerb, context: &mut Context) -> Result<Exit, Failu
     let store = database::open(&settings)?;
     let reuse = reuse(&store, &verb.run, &verb.from)?;
     let name = store.run(&reuse.from().run_id)?.name;
+    if verb.plan.is_none() {
+        has_plan(&name, reuse.from())?;
+    }
     let recorded = &reuse.from().plan;
     let document = match (&verb.plan, verb.plan_version, &recorded.plan_id) {
         (Some(path), _, _) => {
@@ -67,6 +74,18 @@ pub(super) fn fork(verb: &ForkVerb, context: &mut Context) -> Result<Exit, Failu
     };
     let (parameters, execute) = (&verb.parameters[..], &verb.execute);
     begin(Again { document, reuse, parameters, execute }, &store, &flags, settings, context)
+}
+
+/// A run whose plan was never written has nothing to begin from.
+fn has_plan(name: &str, state: &RunState) -> Result<(), Failure> {
+    if !state.plan.steps.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::usage_message(format!("run {name} has no plan to run again"));
+    Err(match state.status {
+        PlanStatus::Completed | PlanStatus::Failed => failure,
+        _ => failure.hint(format!("`pe resume {name}` goes on with planning it")),
+    })
 }
 
 /// A plan of its own: whoever runs it names it.
@@ -108,20 +127,35 @@ fn begin(
     context: &mut Context,
 ) -> Result<Exit, Failure> {
     let Again { document, reuse, parameters, execute } = again;
+    if !reuse.from().stage.is_complete() {
+        let message = "the run's plan was never finished, and a part of it is no plan";
+        return Err(Failure::usage_message(message)
+            .hint("`pe resume` goes on with the run; `pe run GOAL` begins another one"));
+    }
     let root = root(execute.root.clone(), reuse.from())?;
-    let tools = pe_tools::builtin(&tool_config(&settings, Some(&root))).map_err(Failure::usage)?;
+    let Tooling { tools, catalog } = Tooling::new(&settings, Some(&root))?;
     let config = flags.over(&reuse.from().config)?;
     let limits = Limits { strictness: config.plan_validation_strictness, ..settings.limits };
     let source = document.name.clone();
-    let loaded = Loaded::check(document, &tools.catalog(), &limits, parameters);
+    let loaded = Loaded::check(document, &catalog, &limits, parameters);
     let plan = loaded.plan_or_verdict(context).map_err(|invalid| invalid.1)?;
     check_from(reuse.run_again(), &plan)?;
-    let origin = origin(Some(Path::new(&root)), Some(&source));
+    let mut origin = origin(Some(Path::new(&root)), Some(&source));
+    // Who planned it, and what the model does besides, is as it was.
+    let before = reuse.from();
+    origin.insert("planner".to_owned(), before.planner().into());
+    let supervision = Supervision::of(before);
+    let reviewed = is_reviewed(before).then(|| store.run(&before.run_id)).transpose()?;
     let run = NewRun { reuse: Some(reuse), origin, ..NewRun::from(plan) };
     let console = context.console.clone();
-    let execution = Execution::new(tools.clone(), Arc::clone(store), &settings, execute, console)?;
-    let finished = execution.run(Work::Begin(Box::new(run), config))?;
-    conclude(finished, execute.output(), store, &tools, context)
+    let mut execution =
+        Execution::new(tools.clone(), Arc::clone(store), &settings, execute, console)?;
+    if let Some(before) = reviewed {
+        execution = execution.reviewed_as_before(&before.name, false)?;
+    }
+    let task = Task::Plan { run: Box::new(run), supervision };
+    let outcome = execution.run(task, config)?;
+    conclude(outcome, execute.output(), store, &tools, context)
 }
 
 /// A step that is to run again must still be there.

@@ -129,8 +129,8 @@ impl Desk {
         database::open_existing(&settings)?;
         let store = database::open(&settings)?;
         let run = database::find_run(&store, word)?;
-        not_imported(&run)?;
         let state = store.state(&run.run_id)?;
+        not_imported(&run, &state)?;
         let tools = pe_tools::builtin(&tool_config(&settings, None)).map_err(Failure::usage)?;
         let journal = Arc::clone(&store) as Arc<dyn pe_model::Journal>;
         let driver = Driver::new(tools).journal(journal);

@@ -124,6 +124,9 @@ impl Progress {
 
     /// `3/5`.
     fn steps(&self, run: &RunSummary) -> String {
+        if run.steps_total == 0 {
+            return "-".to_owned();
+        }
         let done = self.done.map_or_else(|| "?".to_owned(), |done| done.to_string());
         format!("{done}/{}", run.steps_total)
     }

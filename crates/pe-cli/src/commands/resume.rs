@@ -4,17 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pe_model::{PlanStatus, RunState};
+use pe_orchestrator::Task;
 use pe_store::RunSummary;
+use serde_json::Value;
 
 use super::Context;
-use super::run::{ROOT, conclude};
+use super::conclusion::conclude;
+use super::run::ROOT;
 use crate::args::ResumeVerb;
 use crate::database;
-use crate::execution::{Execution, Work};
+use crate::execution::Execution;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::loading::tool_config;
 use crate::settings::Flags;
+use crate::tooling::Tooling;
+use crate::words::{one_line, quoted};
 
 pub(super) fn run(verb: &ResumeVerb, context: &mut Context) -> Result<Exit, Failure> {
     let flags = Flags::executing(&verb.execute);
@@ -22,30 +26,54 @@ pub(super) fn run(verb: &ResumeVerb, context: &mut Context) -> Result<Exit, Fail
     database::open_existing(&settings)?;
     let store = database::open(&settings)?;
     let run = database::find_run(&store, &verb.run)?;
-    not_imported(&run)?;
     let state = store.state(&run.run_id)?;
+    not_imported(&run, &state)?;
     let root = root(verb.execute.root.clone(), &state)?;
-    let tools = pe_tools::builtin(&tool_config(&settings, Some(&root))).map_err(Failure::usage)?;
+    let Tooling { tools, .. } = Tooling::new(&settings, Some(&root))?;
     let config = flags.over(&state.config)?;
     let console = context.console.clone();
     let execution =
         Execution::new(tools.clone(), Arc::clone(&store), &settings, &verb.execute, console)?;
-    let finished = execution.run(Work::GoOn(run.run_id, config))?;
-    conclude(finished, verb.execute.output(), &store, &tools, context)
+    let execution = match is_reviewed(&state) && !verb.review {
+        true => execution.reviewed_as_before(&run.name, has_ended(&run))?,
+        false => execution.reviewed(verb.review)?,
+    };
+    let task = Task::Resume { run_id: run.run_id, config: Some(config.clone()), supervision: None };
+    let outcome = execution.run(task, config)?;
+    conclude(outcome, verb.execute.output(), &store, &tools, context)
 }
 
 /// A run goes on where it began: what a file from elsewhere says was approved, nobody here did.
 ///
 /// # Errors
 /// A usage failure for an imported run that has not ended.
-pub(super) fn not_imported(run: &RunSummary) -> Result<(), Failure> {
-    if !run.imported || matches!(run.status, PlanStatus::Completed | PlanStatus::Failed) {
-        return Ok(());
+pub(super) fn not_imported(run: &RunSummary, state: &RunState) -> Result<(), Failure> {
+    let Some(next) = elsewhere(run, state) else { return Ok(()) };
+    let message = format!("run {} was imported, and goes on only where it began", run.name);
+    Err(Failure::usage_message(message).hint(next))
+}
+
+/// The next move for an imported run that has not ended.
+pub(super) fn elsewhere(run: &RunSummary, state: &RunState) -> Option<String> {
+    if !run.imported || has_ended(run) {
+        return None;
     }
-    let name = &run.name;
-    let message = format!("run {name} was imported, and goes on only where it began");
-    Err(Failure::usage_message(message)
-        .hint(format!("`pe retry {name} --failed` begins a run here that takes over its work")))
+    Some(match state.plan.steps.is_empty() {
+        true => format!("`pe run {}` plans its goal here", quoted(&one_line(&run.goal))),
+        false => {
+            format!("`pe retry {} --failed` begins a run here that takes over its work", run.name)
+        }
+    })
+}
+
+/// Whether what a model plans in the run is read by a person first, as was said when it began.
+pub(super) fn is_reviewed(state: &RunState) -> bool {
+    let kept = state.origin.get("supervision").and_then(|kept| kept.get("review"));
+    kept.and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn has_ended(run: &RunSummary) -> bool {
+    matches!(run.status, PlanStatus::Completed | PlanStatus::Failed)
 }
 
 /// Where the calls of a recorded run are made: where the command line says, else where the run

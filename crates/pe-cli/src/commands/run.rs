@@ -3,58 +3,63 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pe_exec::{Finished, NewRun, Reuse, ReuseError, simulate};
-use pe_model::{JsonMap, PlanStatus, RunReport, RunState, StepId, ToolSet, Usage, nearest};
+use pe_exec::{NewRun, Reuse, ReuseError, simulate};
+use pe_model::{JsonMap, RunState, StepId, nearest};
+use pe_orchestrator::{Supervision, Task};
 use pe_store::{REDACTED, SqliteStore};
 use pe_validate::ValidPlan;
 
-use super::Context;
+use super::conclusion::conclude;
 use super::simulate::summary as simulation_summary;
+use super::{Context, goal};
 use crate::args::{ApplyVerb, OutputKind, RunArgs, RunVerb};
-use crate::consent::unanswered;
-use crate::console::Tone;
 use crate::database;
 use crate::document::{Document, Source};
 use crate::drawn::view_of;
-use crate::execution::{Execution, Work};
+use crate::execution::Execution;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::loading::{Loaded, tool_config};
+use crate::loading::Loaded;
 use crate::settings::{Flags, Settings};
-use crate::summary;
+use crate::tooling::Tooling;
 use crate::words::{one_line, quoted};
 
 /// `pe run`: a goal needs a model, a file does not.
 pub(super) fn run(verb: &RunVerb, context: &mut Context) -> Result<Exit, Failure> {
-    if !Source::is_named_by(&verb.target) {
-        return Err(no_model(&verb.target));
+    if Source::is_named_by(&verb.target) {
+        if verb.target.to_str().is_some_and(|text| text.contains(' ')) && !verb.target.exists() {
+            let message =
+                format!("there is no file `{}`", one_line(&verb.target.to_string_lossy()));
+            return Err(Failure::usage_message(message).hint(
+                "what ends in .json, .yaml or .yml is taken for a plan file; end a goal otherwise, \
+                 with a full stop for one",
+            ));
+        }
+        return file(&verb.target, &verb.run, context);
     }
-    file(&verb.target, &verb.run, context)
+    match verb.target.to_str() {
+        Some(goal) if !goal.trim().is_empty() => goal::run(goal, &verb.run, context),
+        _ => Err(Failure::usage_message("the goal is empty, or no text")),
+    }
 }
 
 /// `pe apply`: a file, whatever its name.
 pub(super) fn apply(verb: &ApplyVerb, context: &mut Context) -> Result<Exit, Failure> {
-    file(&verb.file, &verb.run, context)
-}
-
-fn no_model(goal: &Path) -> Failure {
-    let goal = one_line(&goal.display().to_string());
-    Failure {
-        exit: Exit::NoModel,
-        error: anyhow::anyhow!(
-            "cannot plan the goal `{goal}`: this version of `pe` has no model \
-             (and no file has that name)"
-        ),
-        hint: Some(
-            "write the steps into a plan file and use `pe run FILE`; `pe schema plan` says how \
-             such a file looks, `pe tools` what its steps can call"
-                .to_owned(),
-        ),
+    if verb.run.adapt {
+        return Err(Failure::usage_message("`apply` runs exactly the file, and never adapts")
+            .hint("`pe run FILE --adapt` does"));
     }
+    file(&verb.file, &verb.run, context)
 }
 
 fn file(path: &Path, args: &RunArgs, context: &mut Context) -> Result<Exit, Failure> {
     let kind = args.execute.output();
+    if args.review && !args.adapt {
+        return Err(Failure::usage_message(
+            "`--review` shows what a model writes, not a plan file",
+        )
+        .hint("`--dry-run` shows this one, and `--adapt --review` the model's changes to it"));
+    }
     if args.dry_run && kind == OutputKind::Jsonl {
         return Err(Failure::usage_message(
             "`--output jsonl` prints events, and a dry run has none; use `--json`",
@@ -62,9 +67,9 @@ fn file(path: &Path, args: &RunArgs, context: &mut Context) -> Result<Exit, Fail
     }
     let settings = context.settings(Flags::running(args))?;
     let root = args.execute.root.as_deref();
-    let tools = pe_tools::builtin(&tool_config(&settings, root)).map_err(Failure::usage)?;
+    let Tooling { tools, catalog } = Tooling::new(&settings, root)?;
     let document = Document::read(&Source::new(path), args.format.map(Into::into))?;
-    let loaded = Loaded::check(document, &tools.catalog(), &settings.limits, &args.parameters);
+    let loaded = Loaded::check(document, &catalog, &settings.limits, &args.parameters);
     let plan = match loaded.plan_or_verdict(context) {
         Ok(plan) => plan,
         Err(invalid) => {
@@ -87,9 +92,12 @@ fn file(path: &Path, args: &RunArgs, context: &mut Context) -> Result<Exit, Fail
     let run = NewRun { reuse, origin: origin(root, Some(&source)), ..NewRun::from(plan) };
     let console = context.console.clone();
     let execution =
-        Execution::new(tools.clone(), Arc::clone(&store), &settings, &args.execute, console)?;
-    let work = Work::Begin(Box::new(run), settings.orchestrator);
-    conclude(execution.run(work)?, kind, &store, &tools, context)
+        Execution::new(tools.clone(), Arc::clone(&store), &settings, &args.execute, console)?
+            .reviewed(args.review)?;
+    let supervision = Supervision { adapt: args.adapt, answer: args.answer };
+    let task = Task::Plan { run: Box::new(run), supervision };
+    let outcome = execution.run(task, settings.orchestrator)?;
+    conclude(outcome, kind, &store, &tools, context)
 }
 
 /// What is recorded about where a run comes from.
@@ -180,51 +188,4 @@ fn dry_run(
     }
     context.console.inform("dry run: nothing was executed");
     Ok(Exit::Success)
-}
-
-/// The JSON of a run.
-pub(super) fn report(state: &RunState, answer: String, name: Option<String>) -> RunReport {
-    RunReport { run_name: name, ..RunReport::new(state, answer, "file", Usage::none()) }
-}
-
-/// Says how the run ended: the table and what needs a person on stderr, the answer on stdout.
-pub(super) fn conclude(
-    finished: Option<Finished>,
-    kind: OutputKind,
-    store: &SqliteStore,
-    tools: &ToolSet,
-    context: &mut Context,
-) -> Result<Exit, Failure> {
-    let Some(Finished { state, answer }) = finished else { return Ok(Exit::Interrupted) };
-    let exit = Exit::of_run(&state);
-    let name = store.run(&state.run_id).ok().map(|run| run.name);
-    let report = report(&state, answer, name);
-    let name = report.run_name.clone().unwrap_or_else(|| state.run_id.to_string());
-    let console = &context.console;
-    console.inform(&summary::table(&report, console));
-    console.inform(&summary::line(&report, &state, console));
-    if console.quiet && exit != Exit::Success {
-        // What went wrong is never left out.
-        console.say(&summary::line(&report, &state, console));
-    }
-    for waiting in unanswered(&state, tools) {
-        console.say(&format!("{} {waiting}", console.paint(Tone::Caution, "waiting:")));
-    }
-    for next in summary::next_moves(&state, &name) {
-        let text = format!("{} {next}", console.paint(Tone::Strong, "next:"));
-        // What needs a person is never left out.
-        match exit {
-            Exit::NeedsPerson => console.say(&text),
-            _ => console.inform(&text),
-        }
-    }
-    match kind {
-        OutputKind::Json => context.output.json(&report)?,
-        // A part of an answer could be taken for the whole of it; `--json` has the parts.
-        OutputKind::Text if state.status == PlanStatus::Completed => {
-            context.output.lines(&report.final_response)?;
-        }
-        OutputKind::Text | OutputKind::Jsonl => {}
-    }
-    Ok(exit)
 }

@@ -6,18 +6,19 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use pe_exec::{Recorded, ResumeError};
-use pe_model::{EventKind, JsonMap, PlanStatus, RunReport, RunState, ToolSet};
+use pe_model::{EventKind, JsonMap, PlanStatus, RunReport, RunState, StopCause, ToolSet, Usage};
 use pe_store::{RecordedEvent, RunSummary, SqliteStore};
 
 use super::Context;
-use super::run::{ROOT, report};
+use super::resume::elsewhere;
+use super::run::ROOT;
 use crate::args::ShowVerb;
 use crate::consent::unanswered;
 use crate::database;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::loading::tool_config;
-use crate::recorded::{is_stopped, standing};
+use crate::recorded::{is_stopped, report, standing};
 use crate::settings::{Flags, Settings};
 use crate::summary;
 use crate::when::{now, stamp};
@@ -66,7 +67,7 @@ impl Shown {
         let finished = Recorded::compile(self.state.clone()).map(Recorded::finished);
         // A plan of a program that knew more than this one has no answer here.
         let answer = finished.map(|finished| finished.answer).unwrap_or_default();
-        report(&self.state, answer, Some(self.run.name.clone()))
+        report(&self.store, &self.state, answer)
     }
 
     fn print(&self, settings: &Settings, context: &mut Context) -> Result<(), Failure> {
@@ -77,8 +78,12 @@ impl Shown {
         let _ = write!(text, "\n{table}");
         let counted = summary::counted(&report, &self.state);
         let _ = writeln!(text, "{}: {counted}", standing(&self.run));
-        if !report.errors.is_empty() {
+        let of_model = self.model_error();
+        if !report.errors.is_empty() || of_model.is_some() {
             text += "\nErrors:\n";
+        }
+        if let Some(error) = of_model {
+            let _ = writeln!(text, "  the model: {}", fit(&one_line(&error), LONGEST_MESSAGE));
         }
         for error in &report.errors {
             let (id, message) = (one_line(error.step_id.as_str()), one_line(&error.message));
@@ -106,13 +111,16 @@ impl Shown {
             format!("{} from {name}", count(report.steps_reused, "step"))
         });
         let owner = run.is_live.then(|| format!(", run by {}", one_line(&run.owner)));
+        let stopped = self.state.stopping.filter(|_| report.status == PlanStatus::Cancelled);
+        let why = stopped.map(|cause| format!(" ({})", summary::cause(cause))).unwrap_or_default();
         let rows = [
             ("Run", Some(format!("{} ({})", one_line(&run.name), run.run_id))),
             ("Goal", Some(one_line(&run.goal))),
             ("Plan", Some(format!("{}, version {}", run.plan_id, run.plan_version))),
-            ("Status", Some(format!("{}{}", standing(run), owner.unwrap_or_default()))),
+            ("Status", Some(format!("{}{why}{}", standing(run), owner.unwrap_or_default()))),
             ("Started", Some(stamp(run.started_at, now))),
             ("Took", Some(duration(report.execution_time_ms))),
+            ("Model", asked(&report.usage)),
             ("Root", origin(ROOT)),
             ("Source", origin("source")),
             ("Resumed", (resumed > 0).then(|| count(resumed, "time"))),
@@ -120,6 +128,13 @@ impl Shown {
             ("Imported", run.imported.then(|| "from another database".to_owned())),
         ];
         fields(rows)
+    }
+
+    /// How the last call to the model failed, where that stopped the run.
+    fn model_error(&self) -> Option<String> {
+        let stopped = self.state.stopping == Some(StopCause::NoModel);
+        let calls = stopped.then(|| self.store.model_calls(&self.run.run_id).ok())??;
+        calls.into_iter().next_back()?.error
     }
 
     /// What a person can do, a line each.
@@ -130,6 +145,9 @@ impl Shown {
                 "next: `pe watch {name}` looks on, `pe cancel {name}` stops it\n"
             )];
         }
+        if let Some(next) = elsewhere(&self.run, &self.state) {
+            return vec![format!("next: {next}\n")];
+        }
         if is_stopped(&self.run) {
             return vec![format!("next: `pe resume {name}` goes on where its process ended\n")];
         }
@@ -139,6 +157,20 @@ impl Shown {
         let moves = summary::next_moves(&self.state, name).into_iter();
         waiting.chain(moves.map(|next| format!("next: {next}\n"))).collect()
     }
+}
+
+/// How often the model was asked, and what is known of the cost; none when it never was.
+fn asked(usage: &Usage) -> Option<String> {
+    let calls = count(usize::try_from(usage.llm_calls.filter(|calls| *calls > 0)?).ok()?, "call");
+    let tokens = match (usage.prompt_tokens, usage.completion_tokens) {
+        (Some(sent), Some(received)) => format!("{sent} tokens sent, {received} received"),
+        _ => "tokens unknown".to_owned(),
+    };
+    let cost = match usage.cost_usd {
+        Some(dollars) => format!("{dollars:.6} US dollars"),
+        None => "cost unknown".to_owned(),
+    };
+    Some(format!("{calls}, {tokens}, {cost}"))
 }
 
 /// Longer messages are cut; `--json` has them whole.

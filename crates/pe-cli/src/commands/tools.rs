@@ -6,15 +6,14 @@ use super::Context;
 use crate::args::ToolsVerb;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::loading::tool_config;
 use crate::settings::Flags;
 use crate::table::Table;
+use crate::tooling::Tooling;
 use crate::words::one_line;
 
 pub(super) fn run(verb: &ToolsVerb, context: &mut Context) -> Result<Exit, Failure> {
     let settings = context.settings(Flags::default())?;
-    let tools = pe_tools::builtin(&tool_config(&settings, None)).map_err(Failure::usage)?;
-    let catalog = tools.catalog();
+    let catalog = Tooling::new(&settings, None)?.catalog;
     let Some(name) = &verb.name else {
         let specs: Vec<&ToolSpec> = catalog.iter().collect();
         if verb.json {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use pe_exec::{Finished, Observer as _, Recorded, ResumeError};
+use pe_exec::{Observer as _, Recorded, ResumeError};
 use pe_model::{Event, RunId, RunState, ToolSet};
+use pe_orchestrator::Outcome;
 use pe_store::SqliteStore;
 
 use super::Context;
-use super::run::conclude;
+use super::conclusion::conclude;
 use crate::args::{OutputKind, WatchVerb};
 use crate::database;
 use crate::execution::names;
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 use crate::loading::tool_config;
 use crate::output::Output;
 use crate::progress::{Look, Presenter};
+use crate::recorded::report;
 use crate::settings::Flags;
 use crate::signals::Signals;
 
@@ -71,11 +73,12 @@ pub(super) fn run(verb: &WatchVerb, context: &mut Context) -> Result<Exit, Failu
         Some(End::Reached(state)) => {
             let finished = Recorded::compile((*state).clone()).map(Recorded::finished);
             // A plan of a program that knew more than this one has no answer here.
-            let finished =
-                finished.unwrap_or_else(|_| Finished { state: *state, answer: String::new() });
+            let answer = finished.map(|finished| finished.answer).unwrap_or_default();
+            let report = report(&store, &state, answer);
+            let outcome = Outcome { report, state: *state, trouble: None };
             let tools = pe_tools::builtin(&tool_config(&settings, None));
             let tools = tools.unwrap_or_else(|_| ToolSet::default());
-            conclude(Some(finished), output, &store, &tools, context)
+            conclude(Some(outcome), output, &store, &tools, context)
         }
         Some(End::Abandoned) => {
             let error = anyhow::anyhow!("nobody runs run {name} any more, and it has not ended");

@@ -2,7 +2,7 @@
 
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
-use pe_model::{IterationPhase, RunState, StepState, StepStatus};
+use pe_model::{IterationPhase, PlanStage, RunState, StepState, StepStatus};
 
 use crate::console::{Console, Tone};
 use crate::words::{duration, fit, one_line};
@@ -99,7 +99,12 @@ fn rows(state: &RunState, now_ms: u64, most: usize) -> Vec<Row> {
     let number = state.steps().len();
     let finished = state.steps().iter().filter(ended).count();
     let failed = state.steps().iter().filter(lost).count();
-    let mut text = format!("{finished}/{number} finished");
+    let mut text = match state.stage {
+        PlanStage::Draft if number == 0 => "planning".to_owned(),
+        PlanStage::Draft => format!("planning, {finished}/{number} so far finished"),
+        PlanStage::Growing => format!("call by call, {finished} finished"),
+        PlanStage::Complete => format!("{finished}/{number} finished"),
+    };
     if failed > 0 {
         text += &format!(", {failed} failed");
     }

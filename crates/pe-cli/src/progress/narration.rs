@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use pe_model::{
-    AttemptKey, Event, EventKind, PlanStatus, Resolution, RunId, RunState, StepError, StepId,
-    StopCause, WaitingFor,
+    AttemptKey, Event, EventKind, PlanStage, PlanStatus, Resolution, RevisionCause, RunId,
+    RunState, StepError, StepId, StopCause, WaitingFor,
 };
 
 use super::Names;
 use crate::console::Tone;
-use crate::words::{count, duration, one_line};
+use crate::words::{count, duration, fit, one_line};
 
 /// Tells what happens. Remembers only how each step last failed.
 pub(crate) struct Narrator {
@@ -52,6 +52,12 @@ impl Narrator {
             EventKind::RunFinished { status } => {
                 format!("the run ended: {}", status.as_str().replace('_', " "))
             }
+            EventKind::PlanRevised { plan, stage: PlanStage::Complete, .. } => {
+                format!("the plan is complete: {}", count(plan.steps.len(), "step"))
+            }
+            EventKind::PlanRevised { plan, .. } => {
+                format!("the plan grows: {} so far", count(plan.steps.len(), "step"))
+            }
             // Invariant: narrate has words for everything else.
             _ => "something happened".to_owned(),
         }
@@ -69,29 +75,49 @@ impl Narrator {
         };
         let is_loop = || step().is_some_and(|step| step.loop_count.is_some());
         Some(match &event.kind {
-            EventKind::RunStarted { plan, .. } => {
-                let steps = count(plan.steps.len(), "step");
+            EventKind::RunStarted { plan, stage, .. } => {
                 let goal = one_line(&plan.goal);
                 let goal = if goal.is_empty() { "a plan".to_owned() } else { goal };
-                (Tone::Faint, format!("run {}: {goal} ({steps})", self.named(&event.run_id)))
+                let steps = match stage {
+                    PlanStage::Complete => format!(" ({})", count(plan.steps.len(), "step")),
+                    // How many there will be, nobody knows.
+                    PlanStage::Draft | PlanStage::Growing => String::new(),
+                };
+                (Tone::Faint, format!("run {}: {goal}{steps}", self.named(&event.run_id)))
             }
             EventKind::RunResumed { .. } => {
-                let left =
-                    state.steps().len() - state.steps().iter().filter(|s| s.is_done()).count();
-                (
-                    Tone::Faint,
-                    format!(
-                        "run {} goes on: {} left",
-                        self.named(&event.run_id),
-                        count(left, "step")
-                    ),
-                )
+                let left = state.steps().len() - state.done_count();
+                let left = match state.stage {
+                    PlanStage::Complete => format!("{} left", count(left, "step")),
+                    PlanStage::Draft => "its plan is not complete".to_owned(),
+                    PlanStage::Growing => "call by call".to_owned(),
+                };
+                (Tone::Faint, format!("run {} goes on: {left}", self.named(&event.run_id)))
             }
             EventKind::StepReused { from_run, .. } => {
                 (Tone::Good, format!("{id} taken over from run {}", self.named(from_run)))
             }
-            EventKind::PlanRevised { plan, .. } => {
-                (Tone::Strong, format!("plan revised: {}", count(plan.steps.len(), "step")))
+            EventKind::PlanRevised { plan, cause: RevisionCause::Extension, stage, .. } => {
+                match (stage, plan.steps.len()) {
+                    (PlanStage::Growing, 0) => {
+                        (Tone::Caution, "going on call by call, without a plan".to_owned())
+                    }
+                    (PlanStage::Complete, 1..) if state.planner() != "sequential" => {
+                        (Tone::Good, format!("planned: {}", count(plan.steps.len(), "step")))
+                    }
+                    // The steps speak for themselves.
+                    _ => return None,
+                }
+            }
+            EventKind::PlanRevised { plan, cause, reason, .. } => {
+                let what = match cause {
+                    RevisionCause::Adaptation => "the model has changed the plan",
+                    RevisionCause::Edit | RevisionCause::Extension => "the plan is changed",
+                };
+                let reason = fit(&one_line(reason), LONGEST).into_owned();
+                let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+                let steps = count(plan.steps.len(), "step");
+                (Tone::Strong, format!("{what} ({steps}){reason}"))
             }
             EventKind::LoopStarted { count: times, .. } => (
                 Tone::Faint,
@@ -163,6 +189,7 @@ impl Narrator {
                     StopCause::Interrupted => "interrupted",
                     StopCause::Timeout => "the plan's time is used up",
                     StopCause::Budget => "a budget is used up",
+                    StopCause::NoModel => "the model gave no answer that could be used",
                 };
                 (Tone::Caution, format!("stopping: {why}"))
             }
@@ -172,10 +199,12 @@ impl Narrator {
     }
 }
 
+/// Longer errors and reasons are cut.
+const LONGEST: usize = 400;
+
 /// An error on one line of bearable length.
 fn said(error: &StepError) -> String {
-    const LONGEST: usize = 400;
-    crate::words::fit(&one_line(&error.to_string()), LONGEST).into_owned()
+    fit(&one_line(&error.to_string()), LONGEST).into_owned()
 }
 
 #[cfg(test)]

@@ -1,13 +1,19 @@
 //! One configuration file: TOML to a layer, with every stranger among its keys named.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use pe_model::{Effect, OrchestratorConfig, nearest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::key::{Section, warn_if_idle};
+use super::llm::LlmTable;
 use super::location::{Found, Owner};
-use super::{Allow, Layer, key};
+use super::origin::Origin;
+use super::prompts::{self, PromptFile, PromptsTable};
+use super::{Allow, Layer, Setting};
 use crate::failure::Failure;
 
 /// A configuration file, as its schema describes it.
@@ -16,6 +22,10 @@ use crate::failure::Failure;
 pub(crate) struct ConfigFile {
     /// How plans are judged and executed.
     orchestrator: OrchestratorConfig,
+    /// Which model is asked, and how.
+    llm: LlmTable,
+    /// Files that stand in for the built-in prompts.
+    prompts: PromptsTable,
     /// What may be done without asking.
     policy: PolicyTable,
     /// What `http_request` may reach.
@@ -83,7 +93,9 @@ fn parse(text: &str, found: &Found, warnings: &mut Vec<String>) -> Result<Layer,
         let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
         Failure::usage_message(format!("`{name}` line {line}: not TOML: {}", error.message()))
     })?;
-    let mut layer = Layer::default();
+    let is_project = found.owner == Owner::Project;
+    let place = Origin::File { file: name.clone(), key: String::new() };
+    let mut layer = Layer { is_project, place: Some(place), ..Layer::default() };
     for (section, value) in table {
         let wrong = |expected: &str| {
             Failure::usage_message(format!(
@@ -94,12 +106,25 @@ fn parse(text: &str, found: &Found, warnings: &mut Vec<String>) -> Result<Layer,
         match section.as_str() {
             "orchestrator" => {
                 let Value::Table(table) = value else { return Err(wrong("a table")) };
-                orchestrator(table, name, &mut layer, warnings)?;
+                keys(Section::Orchestrator, table, name, &mut layer, warnings)?;
             }
-            "policy" | "http" | "command" if found.owner == Owner::Project => warnings.push(format!(
-                "`[{section}]` in `{name}` is ignored: a project's file cannot widen what a run \
-                 may do; pass `--config {name}` to trust it, or put it into your own configuration"
-            )),
+            "llm" => {
+                let Value::Table(table) = value else { return Err(wrong("a table")) };
+                refuse_literal_keys(&table, name)?;
+                keys(Section::Llm, table, name, &mut layer, warnings)?;
+            }
+            "policy" | "http" | "command" | "prompts" if is_project => {
+                let reason = match section.as_str() {
+                    "prompts" => "cannot say what a model is told",
+                    _ => "cannot widen what a run may do",
+                };
+                warnings.push(untrusted(&format!("[{section}]"), name, reason));
+            }
+            "prompts" => {
+                let Value::Table(table) = value else { return Err(wrong("a table")) };
+                strangers(&table, "prompts", &prompts::NAMES, name, warnings);
+                layer.prompts = prompt_files(&table, found)?;
+            }
             "policy" => {
                 let Value::Table(table) = value else { return Err(wrong("a table")) };
                 strangers(&table, "policy", &["allow"], name, warnings);
@@ -124,7 +149,7 @@ fn parse(text: &str, found: &Found, warnings: &mut Vec<String>) -> Result<Layer,
             stranger => warnings.push(unknown(
                 &format!("[{stranger}]"),
                 name,
-                nearest(stranger, ["orchestrator", "policy", "http", "command"])
+                nearest(stranger, ["orchestrator", "llm", "prompts", "policy", "http", "command"])
                     .map(|near| format!("[{near}]")),
             )),
         }
@@ -132,24 +157,90 @@ fn parse(text: &str, found: &Found, warnings: &mut Vec<String>) -> Result<Layer,
     Ok(layer)
 }
 
-fn orchestrator(
+/// Reads a table key by key.
+fn keys(
+    section: Section,
     table: Table,
-    name: &str,
+    file: &str,
     layer: &mut Layer,
     warnings: &mut Vec<String>,
 ) -> Result<(), Failure> {
+    let mut not_taken = Vec::new();
     for (setting, value) in table {
-        let place = format!("orchestrator.{setting}");
-        if key::find(&setting).is_none() {
-            let near = key::near(&setting).map(str::to_owned);
-            warnings.push(unknown(&place, name, near));
+        let place = format!("{}.{setting}", section.name());
+        let Some(key) = section.find(&setting) else {
+            let near = section.near(&setting).map(str::to_owned);
+            warnings.push(unknown(&place, file, near));
+            continue;
+        };
+        if layer.is_project && !key.is_for_projects {
+            not_taken.push(place);
             continue;
         }
-        key::warn_if_idle(&setting, &format!("{place}` in `{name}"), warnings);
+        warn_if_idle(key, &format!("{place}` in `{file}"), warnings);
+        let origin = Origin::File { file: file.to_owned(), key: place };
+        if let Some(number) = not_a_number(&value) {
+            // JSON has no such numbers, and nothing in their place would look as if not set.
+            let place = origin.in_words();
+            return Err(Failure::usage_message(format!(
+                "{place}: expected a number, found {number}"
+            )));
+        }
         let value = serde_json::to_value(value).map_err(Failure::usage)?;
-        layer.orchestrator.push((setting, value, format!("`{name}`: `{place}`")));
+        layer.values.push(Setting { section, key: setting, value, origin });
+    }
+    if !not_taken.is_empty() {
+        let reason = "cannot say which model is asked where, as whom and for how much";
+        warnings.push(untrusted(&not_taken.join("`, `"), file, reason));
     }
     Ok(())
+}
+
+/// The number that is none, where the value is or holds one directly.
+fn not_a_number(value: &Value) -> Option<f64> {
+    let number = |value: &Value| value.as_float().filter(|number| !number.is_finite());
+    match value {
+        Value::Table(table) => table.values().find_map(number),
+        value => number(value),
+    }
+}
+
+/// A key in a file is read by whoever reads the file, and gets into repositories and backups.
+fn refuse_literal_keys(table: &Table, file: &str) -> Result<(), Failure> {
+    const NAMES: [&str; 6] = ["apikey", "key", "token", "secret", "password", "authorization"];
+    let is_one = |name: &&String| {
+        let plain = name.replace(['_', '-'], "").to_ascii_lowercase();
+        NAMES.contains(&plain.as_str())
+    };
+    let Some(name) = table.keys().find(is_one) else { return Ok(()) };
+    Err(Failure::usage_message(format!(
+        "`{file}`: `llm.{name}`: a key does not belong into a file; put it into an environment \
+         variable and name that: `api_key_env = \"MY_API_KEY\"`"
+    ))
+    .hint("`PE_API_KEY` is taken without being named; a key that was in a file should be replaced"))
+}
+
+fn prompt_files(table: &Table, found: &Found) -> Result<Vec<PromptFile>, Failure> {
+    let folder = found.path.parent().unwrap_or(Path::new(""));
+    let mut files = Vec::new();
+    for name in prompts::NAMES {
+        let Some(value) = table.get(name) else { continue };
+        let origin = Origin::File { file: found.name.clone(), key: format!("prompts.{name}") };
+        let Some(path) = value.as_str().filter(|path| !path.is_empty()) else {
+            let place = origin.in_words();
+            let message = format!("{place}: expected the path of a file, found {value}");
+            return Err(Failure::usage_message(message));
+        };
+        files.push(PromptFile { name, path: folder.join(path), origin });
+    }
+    Ok(files)
+}
+
+fn untrusted(place: &str, file: &str, reason: &str) -> String {
+    format!(
+        "`{place}` in `{file}` is ignored: a project's file {reason}; pass `--config {file}` to \
+         trust it, or put it into your own configuration"
+    )
 }
 
 /// Reads a whole table; its strangers were warned about.

@@ -141,7 +141,7 @@ fn bad_words_on_the_command_line() {
         assert_ne!(done.stderr, "", "{words:?}");
     }
     // What is not built yet is absent.
-    for verb in ["plan", "doctor", "serve"] {
+    for verb in ["plan", "learn", "serve"] {
         world.pe(&[verb]).exits(2);
     }
     world.pe(&["tools", "ecko"]).exits(2).says("did you mean `echo`?");

@@ -64,6 +64,15 @@ impl Terminal {
         self
     }
 
+    /// Reads the screen until it has shown `text` so many times.
+    #[track_caller]
+    pub(crate) fn until_times(&mut self, text: &str, times: usize) -> &mut Self {
+        while self.seen.matches(text).count() < times {
+            assert!(self.read(), "{text:?} was not shown {times} times: {}", self.seen);
+        }
+        self
+    }
+
     pub(crate) fn types(&mut self, text: &str) -> &mut Self {
         self.screen.write_all(text.as_bytes()).unwrap();
         self

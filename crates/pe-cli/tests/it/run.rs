@@ -254,9 +254,10 @@ fn the_root_is_where_file_tools_work() {
 #[test]
 fn a_goal_needs_a_model_and_there_is_none() {
     let world = World::new();
-    let done = world.pe(&["run", "write a report"]).exits(4);
+    let nobody = [("PE_BASE_URL", "http://127.0.0.1:1/v1"), ("PE_LLM_MAX_RETRIES", "0")];
+    let done = world.pe_with(&nobody, &["run", "write a report"]).exits(4);
     assert_eq!(done.stdout, "");
-    done.says("cannot plan the goal `write a report`").says("pe run FILE");
+    done.says("connection refused").says("`pe prompt 'write a report'`");
     world.pe(&["run", "missing.yaml"]).exits(2).says("cannot read `missing.yaml`");
     world.pe(&["apply", "write a report"]).exits(2).says("cannot read `write a report`");
 }

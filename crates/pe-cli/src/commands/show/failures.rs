@@ -58,8 +58,10 @@ pub(super) fn show(shown: &Shown, json: bool, context: &mut Context) -> Result<(
         }
     }
     if text.is_empty() {
-        let steps = count(executed.steps.len(), "step");
-        context.console.inform(&format!("of {steps} none failed, is in doubt or waits"));
+        context.console.inform(&match executed.steps.len() {
+            0 => "the run has no steps".to_owned(),
+            number => format!("of {} none failed, is in doubt or waits", count(number, "step")),
+        });
     }
     Ok(context.output.lines(&text)?)
 }
