@@ -132,3 +132,25 @@ async fn a_closure_is_a_tool_with_the_schema_of_its_arguments() {
     let report = orchestrator.validate_plan(&written(bad));
     assert_eq!(report.missing_parameters.len(), 1);
 }
+
+#[test]
+fn the_documented_examples_of_these_tools_fit_their_schemas() {
+    let page = include_str!("../../../../docs/tools.md");
+    let catalog = pe_orchestrator::catalog(&pe_model::ToolSet::new());
+    let mut names = Vec::new();
+    for block in page.split("```json\n").skip(1) {
+        let (text, _) = block.split_once("```").unwrap();
+        let steps: Vec<Value> = serde_json::from_str(&format!("[{text}]")).unwrap();
+        for step in steps {
+            let Some(spec) = catalog.get(step["tool"].as_str().unwrap()) else { continue };
+            let schema = jsonschema::draft202012::new(&spec.parameters).unwrap();
+            let errors: Vec<String> =
+                schema.iter_errors(&step["parameters"]).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{step}: {errors:?}");
+            names.push(spec.name.clone());
+        }
+    }
+    for spec in catalog.iter() {
+        assert!(names.contains(&spec.name), "no example of {}", spec.name);
+    }
+}
