@@ -91,12 +91,6 @@ impl Meter {
         Self { budget, prices, account: Mutex::default() }
     }
 
-    /// Adds what an earlier process spent on the run. Tokens that are unknown stay so, and
-    /// count nothing against the budget.
-    pub fn restore(&self, usage: &Usage) {
-        self.account().restore(usage);
-    }
-
     /// Adds one exchange of an earlier process: what the endpoint counted, and the answer, where
     /// there is one. What was not counted is judged by estimate, as it was then, and an exchange
     /// without an end as if its answer had been as long as it might.

@@ -162,18 +162,6 @@ impl Account {
         self.spend(counted, judged, prices);
     }
 
-    pub(super) fn restore(&mut self, usage: &Usage) {
-        self.calls = self.calls.saturating_add(usage.llm_calls.unwrap_or(0));
-        let known = [usage.prompt_tokens, usage.completion_tokens];
-        for tokens in known.into_iter().flatten() {
-            self.judged_tokens = self.judged_tokens.saturating_add(tokens);
-        }
-        self.judged_cost += usage.cost_usd.unwrap_or(0.0);
-        self.prompt = add(self.prompt, usage.prompt_tokens);
-        self.completion = add(self.completion, usage.completion_tokens);
-        self.cost = self.cost.zip(usage.cost_usd).map(|(sum, cost)| sum + cost);
-    }
-
     pub(super) fn restore_exchange(
         &mut self,
         counted: TokenCount,

@@ -15,3 +15,4 @@ mod spent;
 mod streaming;
 mod support;
 mod tools;
+mod world;

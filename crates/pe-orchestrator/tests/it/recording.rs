@@ -5,85 +5,13 @@ use std::time::Duration;
 
 use pe_exec::Control;
 use pe_model::{
-    ErrorClass, JsonMap, LlmClient, ModelErrorKind, OrchestratorConfig, PlanStage, PlanStatus,
-    Purpose, RunId,
+    ErrorClass, LlmClient, ModelErrorKind, OrchestratorConfig, PlanStage, PlanStatus, Purpose,
 };
-use pe_orchestrator::{Supervision, Task};
-use pe_store::SqliteStore;
 use pe_testkit::{Scripted, ScriptedClient};
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::support::{Scene, config, patch, plan};
-
-struct World {
-    _directory: TempDir,
-    path: std::path::PathBuf,
-}
-
-impl World {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("pe.db");
-        Self { _directory: directory, path }
-    }
-
-    fn store(&self) -> Arc<SqliteStore> {
-        Arc::new(SqliteStore::open(&self.path, Default::default()).unwrap())
-    }
-}
-
-fn goal() -> Task {
-    Task::Goal {
-        goal: "find it out".to_owned(),
-        context: JsonMap::new(),
-        origin: JsonMap::new(),
-        supervision: Supervision { adapt: true, answer: true },
-    }
-}
-
-fn resume(run_id: &RunId) -> Task {
-    Task::Resume { run_id: run_id.clone(), config: None, supervision: None }
-}
-
-/// Works on a task in a runtime of its own, which ends, with everything in it, when the model is
-/// asked for the `dies_at`th time (from 0).
-fn work_until(world: &World, scene: &Scene, script: Vec<Scripted>, dies_at: usize, task: Task) {
-    let (asked, mut hears) = tokio::sync::mpsc::unbounded_channel();
-    let model = ScriptedClient::answering(move |_, call| {
-        if call == dies_at {
-            asked.send(()).unwrap();
-            return Scripted::text("too late").delay_ms(86_400_000);
-        }
-        script[call].clone()
-    });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let orchestrator =
-        scene.builder().client(Arc::new(model) as Arc<dyn LlmClient>).store(world.store()).build();
-    let supervisor = runtime.block_on(async {
-        let (controller, control) = Control::new();
-        let supervisor = controller.clone();
-        tokio::select! {
-            _ = orchestrator.work(task, controller, control) => panic!("it did not die"),
-            _ = hears.recv() => supervisor,
-        }
-    });
-    runtime.shutdown_timeout(Duration::from_secs(5));
-    // A process that dies lets go of nothing before: the run must not be ended by itself.
-    drop(supervisor);
-}
-
-fn finish(world: &World, scene: &Scene) -> pe_orchestrator::Outcome {
-    let store = world.store();
-    let runs = store.runs(&Default::default()).unwrap();
-    assert_eq!(runs.len(), 1);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let orchestrator = scene.builder().store(store).build();
-    runtime.block_on(async {
-        let (controller, control) = Control::new();
-        orchestrator.work(resume(&runs[0].run_id), controller, control).await.unwrap()
-    })
-}
+use crate::world::{World, finish, goal, work_until};
 
 fn two_steps() -> Scripted {
     plan(json!([
@@ -97,8 +25,8 @@ fn two_steps() -> Scripted {
 fn a_run_that_dies_while_it_is_planned_is_planned_by_the_next_process() {
     let world = World::new();
     let scene = Scene::new([two_steps(), Scripted::text("One.")]);
-    work_until(&world, &scene, vec![], 0, goal());
-    let outcome = finish(&world, &scene);
+    work_until(&world, scene.builder(), vec![], 0, goal());
+    let outcome = finish(&world, scene.builder());
     assert!(outcome.report.success, "{:?}", outcome.trouble);
     assert_eq!(outcome.report.final_response, "One.");
     assert_eq!(scene.purposes(), [Purpose::Plan, Purpose::Answer]);
@@ -110,8 +38,8 @@ fn an_answer_that_was_recorded_is_not_asked_for_again() {
     // The first process had its first plan refused, and died while it asked for a repair.
     let refused = plan(json!([{"id": "a", "tool": "nowhere"}])).usage(70, 7);
     let scene = Scene::new([two_steps(), Scripted::text("One.").usage(20, 2)]);
-    work_until(&world, &scene, vec![refused], 1, goal());
-    let outcome = finish(&world, &scene);
+    work_until(&world, scene.builder(), vec![refused], 1, goal());
+    let outcome = finish(&world, scene.builder());
     assert!(outcome.report.success, "{:?}", outcome.trouble);
     assert_eq!(scene.purposes(), [Purpose::Repair, Purpose::Answer], "the plan was not paid twice");
     let usage = &outcome.report.usage;
@@ -123,14 +51,14 @@ fn an_answer_that_was_recorded_is_not_asked_for_again() {
 fn a_run_that_dies_while_its_answer_is_written_makes_no_call_again() {
     let world = World::new();
     let scene = Scene::new([Scripted::text("One.")]);
-    work_until(&world, &scene, vec![two_steps()], 1, goal());
+    work_until(&world, scene.builder(), vec![two_steps()], 1, goal());
     assert_eq!(scene.log.steps(), ["a", "b"]);
-    let outcome = finish(&world, &scene);
+    let outcome = finish(&world, scene.builder());
     assert!(outcome.report.success);
     assert_eq!(outcome.report.final_response, "One.");
     assert_eq!(scene.log.steps(), ["a", "b"]);
     // Whoever asks once more gets the same answer, and nobody is asked for it.
-    assert_eq!(finish(&world, &scene).report.final_response, "One.");
+    assert_eq!(finish(&world, scene.builder()).report.final_response, "One.");
     assert_eq!(scene.model.calls(), 1);
 }
 
@@ -143,8 +71,8 @@ fn a_run_that_dies_while_it_is_adapted_is_adapted_by_the_next_process() {
     ]));
     let mend = patch(json!([{"op": "modify", "id": "b", "fields": {"tool": "read"}}]));
     let scene = Scene::new([mend, Scripted::text("One.")]);
-    work_until(&world, &scene, vec![failing], 1, goal());
-    let outcome = finish(&world, &scene);
+    work_until(&world, scene.builder(), vec![failing], 1, goal());
+    let outcome = finish(&world, scene.builder());
     assert!(outcome.report.success, "{:?}", outcome.trouble);
     assert_eq!(scene.log.times("a"), 1);
     assert_eq!(scene.purposes(), [Purpose::Adapt, Purpose::Answer]);
@@ -180,7 +108,7 @@ fn a_sequential_run_goes_on_with_its_next_turn() {
         });
         runtime.shutdown_timeout(Duration::from_secs(5));
     }
-    let outcome = finish(&world, &scene);
+    let outcome = finish(&world, scene.builder());
     assert!(outcome.report.success, "{:?}", outcome.trouble);
     assert_eq!(outcome.report.final_response, "Two.");
     assert_eq!(outcome.report.planner, "sequential");
@@ -204,7 +132,7 @@ fn a_run_without_a_model_is_planned_when_there_is_one() {
     assert_eq!(calls[0].error.as_deref(), Some("nobody there"), "failures are on record as well");
     drop((runtime, orchestrator));
     let scene = Scene::new([two_steps(), Scripted::text("One.")]);
-    assert!(finish(&world, &scene).report.success);
+    assert!(finish(&world, scene.builder()).report.success);
 }
 
 #[test]
@@ -258,7 +186,7 @@ fn every_exchange_is_on_record_and_counts_in_the_next_process() {
     drop((runtime, orchestrator));
     // One more is allowed, and it is spent on the plan; nothing is left for the answer.
     let scene = Scene::new([two_steps(), Scripted::text("One.")]);
-    let outcome = finish(&world, &scene);
+    let outcome = finish(&world, scene.builder());
     assert_eq!(scene.model.calls(), 1);
     assert_eq!(outcome.report.usage.llm_calls, Some(4));
 }
@@ -291,7 +219,7 @@ fn a_run_that_is_stopped_while_its_answer_is_written_has_not_ended() {
     assert_eq!(outcome.state.status, PlanStatus::Cancelled);
     assert!(!outcome.report.success);
     drop((runtime, orchestrator));
-    let outcome = finish(&world, &scene);
+    let outcome = finish(&world, scene.builder());
     assert!(outcome.report.success);
     assert_eq!(outcome.report.final_response, "One.");
     assert_eq!(scene.log.steps(), ["a", "b"]);

@@ -5,85 +5,19 @@ use std::time::Duration;
 
 use pe_exec::Control;
 use pe_model::{
-    BoxFuture, Effect, ErrorClass, JsonMap, LlmClient, ModelErrorKind, OrchestratorConfig,
-    PlanStatus, Purpose, RetryPolicy, RunId, Tool, ToolCall, ToolError, ToolSpec,
+    BoxFuture, Effect, ErrorClass, LlmClient, ModelErrorKind, OrchestratorConfig, PlanStatus,
+    Purpose, RetryPolicy, Tool, ToolCall, ToolError, ToolSpec,
 };
-use pe_orchestrator::{
-    Builder, OrchestratorError, Outcome, PlanExecuteOrchestrator, Supervision, Task,
-};
-use pe_store::SqliteStore;
+use pe_orchestrator::OrchestratorError;
 use pe_testkit::{Scripted, ScriptedClient};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::support::{Refuses, Scene, config, patch, plan};
+use crate::world::{World, finish, goal, resume, work_until};
 
 fn impatient() -> OrchestratorConfig {
     OrchestratorConfig { max_repair_rounds: 0, ..config() }
-}
-
-struct World {
-    _directory: TempDir,
-    path: std::path::PathBuf,
-}
-
-impl World {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("pe.db");
-        Self { _directory: directory, path }
-    }
-    fn store(&self) -> Arc<SqliteStore> {
-        Arc::new(SqliteStore::open(&self.path, Default::default()).unwrap())
-    }
-}
-
-fn goal() -> Task {
-    Task::Goal {
-        goal: "find it out".to_owned(),
-        context: JsonMap::new(),
-        origin: JsonMap::new(),
-        supervision: Supervision { adapt: true, answer: true },
-    }
-}
-
-fn resume(run_id: &RunId) -> Task {
-    Task::Resume { run_id: run_id.clone(), config: None, supervision: None }
-}
-
-/// Works until the model is asked for the `dies_at`th time (from 0).
-fn work_until(world: &World, builder: Builder, script: Vec<Scripted>, dies_at: usize, task: Task) {
-    let (asked, mut hears) = tokio::sync::mpsc::unbounded_channel();
-    let model = ScriptedClient::answering(move |_, call| {
-        if call == dies_at {
-            asked.send(()).unwrap();
-            return Scripted::text("too late").delay_ms(86_400_000);
-        }
-        script[call].clone()
-    });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let orchestrator =
-        builder.client(Arc::new(model) as Arc<dyn LlmClient>).store(world.store()).build();
-    runtime.block_on(async {
-        let (controller, control) = Control::new();
-        tokio::select! {
-            _ = orchestrator.work(task, controller, control) => panic!("it did not die"),
-            _ = hears.recv() => {}
-        }
-    });
-    runtime.shutdown_timeout(Duration::from_secs(5));
-}
-
-fn finish(world: &World, builder: Builder) -> Outcome {
-    let store = world.store();
-    let run_id = store.runs(&Default::default()).unwrap()[0].run_id.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let orchestrator: PlanExecuteOrchestrator = builder.store(store).build();
-    runtime.block_on(async {
-        let (controller, control) = Control::new();
-        orchestrator.work(resume(&run_id), controller, control).await.unwrap()
-    })
 }
 
 fn quick() -> RetryPolicy {
