@@ -119,7 +119,11 @@ pub(crate) fn read_one(
     value: Value,
     mended: &mut Vec<String>,
 ) -> Result<PlanStep, DraftError> {
-    let reading = read(unwrapped(value)).map_err(|problem| DraftError::Step { index, problem })?;
+    let reading = read(unwrapped(value)).map_err(|problem| DraftError::Step {
+        index,
+        // It may quote what the model wrote.
+        problem: problem.replace(char::is_control, " "),
+    })?;
     let mut step = reading.step;
     mended.extend(reading.mended);
     if !reading.has_id {

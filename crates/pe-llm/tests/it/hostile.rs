@@ -165,6 +165,13 @@ fn check_parts(text: &str, cuts: &[usize]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn an_error_that_quotes_the_model_is_one_line() {
+    let step = r#"{"steps": [{"step_id": "a", "tool": "t", "step_type": "x\ny"}]}"#;
+    let error = parse_draft(step, FinishReason::Stop).unwrap_err().to_string();
+    assert!(error.contains("x y"), "{error:?}");
+}
+
 proptest! {
     #![proptest_config(config(1500))]
 
