@@ -11,7 +11,14 @@ use crate::{Effect, ToolSpec};
 /// Tool specifications by name, in a defined order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
-    specs: IndexMap<String, ToolSpec>,
+    specs: IndexMap<String, Entry>,
+}
+
+/// A tool, and whether whoever listed it said what its calls do.
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    spec: ToolSpec,
+    states_effect: bool,
 }
 
 /// Why a JSON document is not a tool catalog.
@@ -61,23 +68,29 @@ impl Catalog {
         };
         let mut catalog = Self::default();
         for (index, entry) in entries.iter().enumerate() {
-            let spec = read_entry(entry, index + 1)?;
-            if catalog.specs.contains_key(&spec.name) {
-                return Err(CatalogError::Duplicate { name: spec.name });
+            let entry = read_entry(entry, index + 1)?;
+            if catalog.specs.contains_key(&entry.spec.name) {
+                return Err(CatalogError::Duplicate { name: entry.spec.name });
             }
-            catalog.specs.insert(spec.name.clone(), spec);
+            catalog.specs.insert(entry.spec.name.clone(), entry);
         }
         Ok(catalog)
     }
 
     /// The tool called `name`.
     pub fn get(&self, name: &str) -> Option<&ToolSpec> {
-        self.specs.get(name)
+        self.specs.get(name).map(|entry| &entry.spec)
+    }
+
+    /// The effect class of a tool, where it was stated: lists of other programs do not say, and
+    /// then [`ToolSpec::effect`] is the strictest.
+    pub fn stated_effect(&self, name: &str) -> Option<Effect> {
+        self.specs.get(name).filter(|entry| entry.states_effect).map(|entry| entry.spec.effect)
     }
 
     /// All tools, in order.
     pub fn iter(&self) -> impl Iterator<Item = &ToolSpec> {
-        self.specs.values()
+        self.specs.values().map(|entry| &entry.spec)
     }
 
     /// All names, in order.
@@ -98,12 +111,13 @@ impl Catalog {
 
 impl FromIterator<ToolSpec> for Catalog {
     fn from_iter<I: IntoIterator<Item = ToolSpec>>(specs: I) -> Self {
-        Self { specs: specs.into_iter().map(|spec| (spec.name.clone(), spec)).collect() }
+        let entry = |spec: ToolSpec| (spec.name.clone(), Entry { spec, states_effect: true });
+        Self { specs: specs.into_iter().map(entry).collect() }
     }
 }
 
 /// One entry: `{"type": "function", "function": {..}}`, an MCP tool, or one of our own.
-fn read_entry(entry: &Value, number: usize) -> Result<ToolSpec, CatalogError> {
+fn read_entry(entry: &Value, number: usize) -> Result<Entry, CatalogError> {
     let fields = entry.get("function").unwrap_or(entry);
     let name = fields
         .get("name")
@@ -124,25 +138,26 @@ fn read_entry(entry: &Value, number: usize) -> Result<ToolSpec, CatalogError> {
         Some(Value::Bool(value)) => Ok(*value),
         Some(_) => Err(shape(format!("`{key}` must be true or false"))),
     };
-    let effect = match fields.get("effect") {
-        None | Some(Value::Null) => Effect::Once,
-        Some(value) => serde_json::from_value(value.clone()).map_err(|_| {
+    let stated = match fields.get("effect") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(serde_json::from_value(value.clone()).map_err(|_| {
             shape("`effect` must be one of pure, read, idempotent, once".to_owned())
-        })?,
+        })?),
     };
     let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
-    Ok(ToolSpec {
+    let spec = ToolSpec {
         description: text("description").unwrap_or_default(),
         version: text("version").unwrap_or_default(),
         parameters: schema(["parameters", "inputSchema", "input_schema"])?,
         output: schema(["output", "outputSchema", "output_schema"])?,
-        effect,
+        effect: stated.unwrap_or_default(),
         resource: text("resource"),
         concurrent: flag("concurrent", true)?,
         consent: flag("consent", false)?,
         timeout_ms: fields.get("timeout_ms").and_then(Value::as_u64),
         name,
-    })
+    };
+    Ok(Entry { spec, states_effect: stated.is_some() })
 }
 
 #[cfg(test)]
@@ -167,12 +182,25 @@ mod tests {
         let own = json!([serde_json::to_value(&spec).unwrap()]);
         let expected: Catalog = [spec].into_iter().collect();
         for document in [openai, mcp, own] {
-            assert_eq!(Catalog::from_value(&document).unwrap(), expected, "{document}");
+            let read = Catalog::from_value(&document).unwrap();
+            assert!(read.iter().eq(expected.iter()), "{document}");
         }
         assert_eq!(
             expected.get("search").unwrap().required_parameters().collect::<Vec<_>>(),
             ["q"]
         );
+    }
+
+    #[test]
+    fn an_effect_that_nobody_stated_is_not_known() {
+        let catalog = Catalog::from_value(&json!([{"name": "a"}, {"name": "b", "effect": "once"}]));
+        let catalog = catalog.unwrap();
+        assert_eq!(catalog.get("a").unwrap().effect, Effect::Once);
+        assert_eq!(catalog.stated_effect("a"), None);
+        assert_eq!(catalog.stated_effect("b"), Some(Effect::Once));
+        let native: Catalog =
+            [ToolSpec { name: "c".to_owned(), ..ToolSpec::default() }].into_iter().collect();
+        assert_eq!(native.stated_effect("c"), Some(Effect::Once));
     }
 
     #[test]

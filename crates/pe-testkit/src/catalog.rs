@@ -1,13 +1,19 @@
 //! Catalogs for plans whose tools do not matter.
 
-use pe_model::{Catalog, Plan, ToolSpec};
+use std::collections::HashSet;
+
+use pe_model::{Catalog, Plan};
 use pe_validate::{Limits, ValidPlan, check};
+use serde_json::{Value, json};
 
 /// Every tool that the plan calls, known by name alone: no schema, every other field at its
 /// default. In the order of first use; a blank name is left out.
 pub fn catalog_of(plan: &Plan) -> Catalog {
     let names = plan.steps.iter().map(|step| step.tool.trim()).filter(|name| !name.is_empty());
-    names.map(|name| ToolSpec { name: name.to_owned(), ..ToolSpec::default() }).collect()
+    let mut seen = HashSet::new();
+    let tools: Vec<Value> =
+        names.filter(|name| seen.insert(*name)).map(|name| json!({ "name": name })).collect();
+    Catalog::from_value(&Value::Array(tools)).expect("because each name is there once")
 }
 
 /// The plan checked against its own tools under the default limits.

@@ -14,10 +14,12 @@ mod expressions;
 mod facts;
 mod fields;
 mod parameters;
+mod quality;
 mod tools;
 
 use collect::Checker;
 use facts::Facts;
+use quality::{Reads, Whole};
 
 /// What checking gave.
 #[derive(Debug, Clone)]
@@ -78,17 +80,25 @@ impl Checker {
         let facts = Facts::new(&plan, catalog, &mut self);
         let mut tools = tools::ToolChecks::new(catalog);
         let mut needs = Vec::with_capacity(plan.steps.len());
+        let mut reads = Reads::new(plan.steps.len());
+        let mut specs = Vec::with_capacity(plan.steps.len());
         let mut steps: Vec<Option<ValidStep>> = Vec::with_capacity(plan.steps.len());
         for (place, (step, parameters)) in plan.steps.iter().zip(&mut parameters).enumerate() {
             let mut need = Needs { fallback_for: facts.target(place), ..Needs::default() };
             self.fields(place, step, limits);
             self.dependencies(place, &facts, &mut need);
+            let declared = need.triggers.len();
             let compiled = self.expressions(place, &facts, parameters, &mut need);
-            tools.check(&mut self, place, step, compiled.as_ref());
+            reads.push(&need, declared);
+            specs.push(tools.check(&mut self, place, step, compiled.as_ref()));
             steps.push(compiled.and_then(|expressions| compile(step, expressions, &need)));
             needs.push(need);
         }
         let graph = self.graph(&plan, needs, limits);
+        if let Some(graph) = &graph {
+            let (facts, plan) = (&facts, &*plan);
+            self.quality(&Whole { plan, facts, graph, reads: &reads, specs: &specs });
+        }
         let report = self.into_report(file);
         let steps: Option<Vec<ValidStep>> = steps.into_iter().collect();
         let valid = match (report.is_valid, steps, graph) {

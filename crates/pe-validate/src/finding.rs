@@ -16,6 +16,8 @@ pub enum Severity {
     Error,
     /// The plan can be executed and probably should be changed.
     Warning,
+    /// Nothing is wrong; the plan could say the same with less. No strictness changes it.
+    Hint,
 }
 
 /// What kind of harm a finding does; with the strictness it gives the severity.
@@ -27,11 +29,14 @@ pub(crate) enum Harm {
     Unsound,
     /// Could be better: an error only when strict.
     Quality,
+    /// Could be shorter: a hint under every strictness.
+    Advice,
 }
 
 impl Harm {
     pub(crate) fn severity(self, strictness: Strictness) -> Severity {
         match (self, strictness) {
+            (Self::Advice, _) => Severity::Hint,
             (Self::Impossible, _) | (_, Strictness::Strict) => Severity::Error,
             (Self::Unsound, Strictness::Moderate) => Severity::Error,
             (Self::Unsound, Strictness::Lenient) | (Self::Quality, _) => Severity::Warning,
@@ -124,6 +129,16 @@ codes! {
     TooDeep = "PE051", Quality;
     /// A step asks for more retries than the limit.
     TooManyRetries = "PE052", Impossible;
+    /// Two steps make the same call.
+    DuplicateCall = "PE060", Quality;
+    /// Much of the plan hangs on one call that nothing stands in for.
+    RiskyStep = "PE061", Quality;
+    /// A step changes nothing, and nobody reads its result.
+    UnreadResult = "PE062", Quality;
+    /// Steps wait for each other in a chain and need not.
+    NeedlessChain = "PE063", Quality;
+    /// A stated dependency that no data and no ordering needs.
+    NeedlessDependency = "PE064", Advice;
     /// There is more of the same kind than is listed.
     More = "PE090", Quality;
 }

@@ -14,11 +14,13 @@ mod barrier;
 mod build;
 mod cycle;
 mod needs;
+mod reach;
 mod readers;
 
 pub(crate) use build::build;
 pub(crate) use cycle::Circles;
 pub(crate) use needs::{Needs, NoGraph};
+pub(crate) use reach::Reach;
 
 /// Why one node waits for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +95,11 @@ impl StepGraph {
     /// The places of the steps that a step's trigger rule looks at, ascending.
     pub fn triggers(&self, step: usize) -> &[u32] {
         &self.triggers[step]
+    }
+
+    /// Whether a step's trigger rule looks at another one.
+    pub(crate) fn is_trigger(&self, step: usize, on: usize) -> bool {
+        self.triggers[step].binary_search(&(on as u32)).is_ok()
     }
 
     /// The places of the fallbacks of a step, in plan order.

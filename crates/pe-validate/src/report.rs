@@ -21,6 +21,9 @@ pub struct ValidationReport {
     pub missing_tools: Vec<String>,
     /// Required parameters that are missing, as pairs of step id and parameter name, each once.
     pub missing_parameters: Vec<(StepId, String)>,
+    /// The messages of the hints, in the order of `findings`.
+    #[serde(default)]
+    pub hints: Vec<String>,
     /// Circles of steps that wait for each other: each member comes before the next, and
     /// the last before the first; each circle begins with its earliest step in the plan.
     pub circular_dependencies: Vec<Vec<StepId>>,
@@ -41,6 +44,7 @@ impl ValidationReport {
             let severity = match finding.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
+                Severity::Hint => "hint",
             };
             let place = match (finding.line, finding.column) {
                 (Some(line), Some(column)) => format!("{file}:{line}:{column}"),

@@ -159,6 +159,7 @@ impl Checker {
         };
         report.errors = messages(Severity::Error);
         report.warnings = messages(Severity::Warning);
+        report.hints = messages(Severity::Hint);
         report.is_valid = report.errors.is_empty();
         once_each(&mut report.missing_tools);
         once_each(&mut report.missing_parameters);

@@ -27,16 +27,17 @@ impl<'c> ToolChecks<'c> {
         Self { catalog, validators: HashMap::new(), missing: HashMap::new() }
     }
 
+    /// Gives the step's tool, when there is one.
     pub(super) fn check(
         &mut self,
         checker: &mut Checker,
         place: usize,
         step: &PlanStep,
         expressions: Option<&Expressions>,
-    ) {
+    ) -> Option<&'c ToolSpec> {
         let Some(spec) = self.catalog.get(&step.tool) else {
             self.missing(checker, place, step);
-            return;
+            return None;
         };
         required(checker, place, step, spec);
         unknown(checker, place, step, spec);
@@ -47,6 +48,7 @@ impl<'c> ToolChecks<'c> {
         if let Some(validator) = validator {
             values(checker, place, step, validator, expressions);
         }
+        Some(spec)
     }
 
     fn missing(&mut self, checker: &mut Checker, place: usize, step: &PlanStep) {

@@ -33,7 +33,7 @@ fn blocks(text: &str) -> Vec<&str> {
 
 fn run(text: &str, catalog: &Catalog, strictness: Strictness) -> Checked {
     let limits =
-        Limits { strictness, max_steps: Some(3), max_depth: Some(2), max_retries: Some(10) };
+        Limits { strictness, max_steps: Some(5), max_depth: Some(3), max_retries: Some(10) };
     check_file(text.as_bytes(), Format::Json, catalog, &limits)
 }
 
@@ -66,6 +66,7 @@ fn the_documented_severities_are_the_real_ones() {
     let word = |severity| match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Hint => "hint",
     };
     for code in Code::ALL.iter().filter(|code| !WITHOUT_EXAMPLE.contains(code)) {
         let entry = &page.entries[code.as_str()];

@@ -7,6 +7,7 @@ mod cycles;
 mod findings;
 mod graph;
 mod paths;
+mod quality;
 mod readers;
 mod scale;
 mod shared;

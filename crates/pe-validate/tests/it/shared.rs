@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::checked;
 
 /// Without what implies edges: the independent checker counts declared dependencies only.
-fn bare(plan: &Plan) -> Plan {
+pub(crate) fn bare(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     for step in &mut plan.steps {
         step.parameters.clear();

@@ -1,0 +1,79 @@
+//! Steps whose failure takes much of the plan down, and that nothing stands in for.
+
+use pe_model::Effect;
+
+use super::{Checker, WORK, Whole};
+use crate::Code;
+use crate::graph::Reach;
+
+/// Fewer lost steps than this are no reason to warn.
+const FEWEST_LOST: usize = 3;
+
+impl Checker {
+    pub(super) fn risky_steps(&mut self, whole: &Whole<'_>) {
+        let risky = risky(whole);
+        let others = whole.plan.steps.len().saturating_sub(1);
+        self.listed(Code::RiskyStep, risky, |checker, (place, lost)| {
+            let step = whole.step(place);
+            let id = &step.step_id;
+            let message = format!(
+                "if step `{id}` fails, {lost} of {others} other steps are skipped; tool `{}` may be \
+                 called only once, and nothing stands in for the step",
+                step.tool
+            );
+            checker.at_step(Code::RiskyStep, (place, id), "", message).suggestion =
+                Some(format!("add a step of type `fallback` with `fallback_for: {id}`"));
+        });
+    }
+}
+
+/// Risky steps in plan order, and how many others each takes down. Of several on one path the
+/// first is told: what comes after it is lost with it.
+fn risky(whole: &Whole<'_>) -> Vec<(usize, usize)> {
+    let steps = whole.plan.steps.len();
+    let is_candidate = |place: usize| {
+        whole.facts.catalog.stated_effect(&whole.step(place).tool) == Some(Effect::Once)
+            && !whole.has_stand_in(place)
+            && !whole.step(place).approval
+            && !whole.graph.links(place).is_empty()
+    };
+    let mut candidates: Vec<usize> = (0..steps).filter(|&place| is_candidate(place)).collect();
+    if candidates.is_empty() || steps <= FEWEST_LOST {
+        return Vec::new();
+    }
+    let reach = Reach::new(whole.graph, 0);
+    candidates.sort_by_key(|&place| reach.rank(place));
+    let mut risky = Vec::new();
+    let mut lost_already = vec![false; steps];
+    let mut work = WORK;
+    for place in candidates {
+        if lost_already[place] {
+            continue;
+        }
+        let Some(lost) = lost_with(whole, place, &mut work) else { break };
+        if lost.len() >= FEWEST_LOST && 2 * lost.len() >= steps - 1 {
+            risky.push((place, lost.len()));
+            lost.into_iter().for_each(|place| lost_already[place] = true);
+        }
+    }
+    risky.sort_unstable();
+    risky
+}
+
+/// The steps that are skipped when one fails; `None` when out of work.
+fn lost_with(whole: &Whole<'_>, failed: usize, work: &mut usize) -> Option<Vec<usize>> {
+    let mut lost = Vec::new();
+    let mut seen = std::collections::HashSet::from([failed]);
+    let mut open = vec![failed];
+    while let Some(place) = open.pop() {
+        for link in whole.graph.links(place) {
+            *work = work.checked_sub(1)?;
+            let next = link.to as usize;
+            if link.is_trigger && whole.needs_all(next) && seen.insert(next) {
+                lost.push(next);
+                open.push(next);
+            }
+        }
+    }
+    Some(lost)
+}
