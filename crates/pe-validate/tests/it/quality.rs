@@ -169,7 +169,7 @@ fn waiting_that_nothing_needs_is_a_hint_and_never_an_error() {
         let [finding] = &checked.report.findings[..] else { panic!("{:?}", checked.report) };
         assert_eq!((finding.code, finding.severity), (Code::NeedlessDependency, Severity::Hint));
         assert_eq!(finding.pointer, "/steps/1/dependencies/0");
-        assert_eq!(checked.report.hints, [finding.message.clone()]);
+        assert_eq!(checked.report.hints, std::slice::from_ref(&finding.message));
         assert!(checked.plan.is_some() && checked.report.warnings.is_empty());
     }
 }
