@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::error::{Bound, ErrorKind, ExprError, Span};
+use crate::kinds::{self, Kinds, Read};
 use crate::limits::{Limits, Meter};
 use crate::machine;
 use crate::parser::{self, Ending};
@@ -51,6 +52,15 @@ impl Expr {
     /// What it reads.
     pub fn references(&self) -> &References {
         &self.program.references
+    }
+
+    /// The kinds that its value can have; `known` says those of what is read.
+    ///
+    /// `known` answers [`Kinds::ANY`] where it knows nothing. It is asked for each literal
+    /// path as a whole, and neither about `results` and `steps` themselves, which are maps,
+    /// nor about `goal`, a string, and `index` and `iteration`, integers.
+    pub fn kinds(&self, known: &dyn Fn(&Read<'_>) -> Kinds) -> Kinds {
+        kinds::kinds(&self.program, known)
     }
 
     /// The value over a scope.

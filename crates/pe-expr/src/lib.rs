@@ -8,7 +8,8 @@
 //! Text goes in through [`Expr::parse`] (conditions, loops), [`Template`] (one
 //! string) or [`ParameterTemplate`] (a JSON tree of them). What it reads is
 //! known before it runs ([`References`]): the validator makes edges of the
-//! plan's graph from that. Values come in through a [`Scope`], which may be a
+//! plan's graph from that. Which kinds of values it can give is known as well
+//! ([`Kinds`]): the validator holds them against schemas. Values come in through a [`Scope`], which may be a
 //! view over a large state, and go out as [`serde_json::Value`].
 //!
 //! ```
@@ -47,6 +48,7 @@ mod arithmetic;
 mod builtin;
 mod compare;
 mod json;
+mod kinds;
 mod machine;
 mod scope;
 mod size;
@@ -59,6 +61,7 @@ mod template;
 pub use error::{Arithmetic, Bound, ErrorKind, ExprError, Span};
 pub use expr::Expr;
 pub use function::function_names;
+pub use kinds::{Kinds, Read};
 pub use limits::Limits;
 pub use parameters::{ParameterError, ParameterTemplate};
 pub use reference::{References, Root, Segment, StepReference, WholeReference};

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::error::{Bound, ErrorKind, ExprError, Span};
 use crate::expr::beginning;
 use crate::json;
+use crate::kinds::{self, Kinds, Read};
 use crate::limits::{EXPRESSIONS, Limits, Meter};
 use crate::machine;
 use crate::parser::{self, Ending};
@@ -102,6 +103,16 @@ impl Template {
     /// What its expressions read; places are in the whole text.
     pub fn references(&self) -> &References {
         &self.references
+    }
+
+    /// The kinds that its value can have: those of a whole expression, else a string.
+    ///
+    /// `known` is asked as in [`Expr::kinds`](crate::Expr::kinds).
+    pub fn kinds(&self, known: &dyn Fn(&Read<'_>) -> Kinds) -> Kinds {
+        match self.parts.as_slice() {
+            [Part::Expression(program)] => kinds::kinds(program, known),
+            _ => Kinds::STRING,
+        }
     }
 
     /// The value over a scope: that of a whole expression, or the text.
