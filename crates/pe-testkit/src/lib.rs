@@ -8,8 +8,8 @@
 //!   [`arbitrary_plan_with`] leaves out what a test cannot bear.
 //! - [`catalog_of`] knows the tools of a plan by name, and [`valid`] checks a plan that must
 //!   be valid.
-//! - [`shared_plans`], [`shared_raw`] and [`shared_truth`] read the shared data sets, where they
-//!   are present.
+//! - [`shared_plans`], [`shared_raw`], [`shared_tools`] and [`shared_truth`] read the shared data
+//!   sets, where they are present.
 //! - [`realistic_catalog`] has twenty tools with everything that tools may declare.
 //! - [`InferenceServer`] is a real inference server, where `cargo xtask setup` installed it.
 //! - [`naive`] says what a plan's edges mean, as the design words it, at a cost of n²: what
@@ -52,4 +52,6 @@ pub use catalogs::realistic_catalog;
 pub use chat_server::{ChatServer, Fault, Received, Reply};
 pub use inference::InferenceServer;
 pub use scripted_client::{Scripted, ScriptedClient};
-pub use shared::{SHARED_SETS, shared_plans, shared_raw, shared_timing, shared_truth};
+pub use shared::{
+    SHARED_SETS, SharedTools, shared_plans, shared_raw, shared_timing, shared_tools, shared_truth,
+};

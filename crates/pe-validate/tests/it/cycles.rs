@@ -1,4 +1,6 @@
-//! Circles: found if and only if there are any, real, shortest, distinct and in order.
+//! Faults of a graph: each found if and only if it is there, at its place.
+//!
+//! Circles besides are real, shortest, distinct and in order.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -10,12 +12,14 @@ use proptest::test_runner::Config;
 
 use super::{checked, codes};
 
-/// Random declared dependencies with circles planted, some dangling, some ids taken twice.
+/// Random declared dependencies with circles planted, some dangling, some ids blank or taken twice.
 fn tangled() -> impl Strategy<Value = Plan> {
     let edges = prop::collection::vec((0..12_usize, 0..14_usize), 0..24);
     let planted = prop::option::of(prop::collection::vec(0..12_usize, 2..6));
     let repeated = prop::option::weighted(0.2, (0..12_usize, 0..12_usize));
-    (1..12_usize, edges, planted, repeated).prop_map(|(count, edges, planted, repeated)| {
+    let blank = prop::option::weighted(0.1, 0..12_usize);
+    let whole = (1..12_usize, edges, planted, repeated, blank);
+    whole.prop_map(|(count, edges, planted, repeated, blank)| {
         let id =
             |n: usize| if n >= 12 { format!("dangling{n}") } else { format!("s{}", n % count) };
         let mut steps: Vec<_> = (0..count).map(|n| pe_model::PlanStep::from(step(id(n)))).collect();
@@ -31,16 +35,56 @@ fn tangled() -> impl Strategy<Value = Plan> {
         if let Some((one, other)) = repeated {
             steps[one % count].step_id = StepId::new(id(other));
         }
+        if let Some(one) = blank {
+            steps[one % count].step_id = StepId::new(" ");
+        }
         plan(steps)
     })
 }
 
-/// What each step waits for, by place; an id means the first step that has it.
-fn dependencies(plan: &Plan) -> Vec<BTreeSet<usize>> {
+/// Where each id is first; a blank one names no step.
+fn places(plan: &Plan) -> BTreeMap<&StepId, usize> {
     let mut first = BTreeMap::new();
     for (at, step) in plan.steps.iter().enumerate() {
-        first.entry(&step.step_id).or_insert(at);
+        if step.step_id.as_str() != " " {
+            first.entry(&step.step_id).or_insert(at);
+        }
     }
+    first
+}
+
+/// Codes and pointers of all faults but circles, as a look at each step by itself finds them.
+fn faults(plan: &Plan) -> BTreeSet<(Code, String)> {
+    let first = places(plan);
+    let mut faults = BTreeSet::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        let own = &step.step_id;
+        match first.get(own) {
+            None => faults.insert((Code::BlankId, format!("/steps/{at}/step_id"))),
+            Some(&first) if first < at => {
+                faults.insert((Code::DuplicateId, format!("/steps/{at}/step_id")))
+            }
+            Some(_) => false,
+        };
+        for (number, on) in step.dependencies.iter().enumerate() {
+            let code = if step.dependencies[..number].contains(on) {
+                Code::RepeatedDependency
+            } else if on == own {
+                Code::SelfDependency
+            } else if !first.contains_key(on) {
+                Code::UnknownDependency
+            } else {
+                continue;
+            };
+            faults.insert((code, format!("/steps/{at}/dependencies/{number}")));
+        }
+    }
+    faults
+}
+
+/// What each step waits for, by place; an id means the first step that has it.
+fn dependencies(plan: &Plan) -> Vec<BTreeSet<usize>> {
+    let first = places(plan);
     let own = |step: &pe_model::PlanStep| {
         let others = step.dependencies.iter().filter(|on| **on != step.step_id);
         others.filter_map(|on| first.get(on).copied()).collect()
@@ -102,17 +146,61 @@ fn judge(plan: &Plan, report: &ValidationReport) {
     }
     let own = |step: &&pe_model::PlanStep| step.dependencies.contains(&step.step_id);
     let selves: HashSet<&StepId> = plan.steps.iter().filter(own).map(|s| &s.step_id).collect();
-    let told: Vec<&Vec<StepId>> =
-        report.circular_dependencies.iter().filter(|circle| circle.len() == 1).collect();
-    assert_eq!(told.len(), selves.len());
+    let told: Vec<&StepId> = report
+        .circular_dependencies
+        .iter()
+        .filter(|circle| circle.len() == 1)
+        .map(|circle| &circle[0])
+        .collect();
+    assert_eq!(told.len(), selves.len(), "each once");
+    assert_eq!(told.into_iter().collect::<HashSet<_>>(), selves);
+}
+
+/// Each fault is told once and at its place, each circle at its first step, and nothing else is.
+fn judge_places(plan: &Plan, report: &ValidationReport) {
+    let of_graphs = [
+        Code::BlankId,
+        Code::DuplicateId,
+        Code::UnknownDependency,
+        Code::SelfDependency,
+        Code::RepeatedDependency,
+    ];
+    let findings = || report.findings.iter();
+    let told: Vec<(Code, String)> = findings()
+        .filter(|finding| of_graphs.contains(&finding.code))
+        .map(|finding| (finding.code, finding.pointer.clone()))
+        .collect();
+    let expected = faults(plan);
+    assert_eq!(told.len(), expected.len(), "each once: {told:?}");
+    assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), expected);
+    let first = places(plan);
+    let mut circles: Vec<String> = report
+        .circular_dependencies
+        .iter()
+        .filter(|circle| circle.len() > 1)
+        .map(|circle| format!("/steps/{}", first[&circle[0]]))
+        .collect();
+    let mut at: Vec<String> =
+        findings().filter(|f| f.code == Code::Cycle).map(|f| f.pointer.clone()).collect();
+    circles.sort();
+    at.sort();
+    assert_eq!(at, circles);
+    for finding in findings().filter(|finding| finding.pointer.starts_with("/steps/")) {
+        let place = finding.pointer.split('/').nth(2).unwrap().parse::<usize>().unwrap();
+        assert_eq!(finding.step_id.as_ref(), Some(&plan.steps[place].step_id));
+    }
+    let is_harmless = |f: &pe_validate::Finding| f.severity != pe_validate::Severity::Error;
+    assert_eq!(report.is_valid, findings().all(is_harmless));
 }
 
 proptest! {
     #![proptest_config(Config { failure_persistence: None, cases: 2_000, ..Config::default() })]
 
     #[test]
-    fn circles_are_the_real_ones(plan in tangled()) {
-        judge(&plan, &checked(&plan).report);
+    fn faults_of_a_graph_are_the_real_ones(plan in tangled()) {
+        let report = checked(&plan).report;
+        judge(&plan, &report);
+        judge_places(&plan, &report);
     }
 }
 
