@@ -13,8 +13,10 @@ mod dependencies;
 mod expressions;
 mod facts;
 mod fields;
+mod kinds;
 mod parameters;
 mod quality;
+mod shape;
 mod tools;
 
 use collect::Checker;

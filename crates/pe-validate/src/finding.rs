@@ -113,6 +113,8 @@ codes! {
     UnknownOutput = "PE034", Quality;
     /// The condition can never be true: the step never runs.
     Unreachable = "PE035", Quality;
+    /// An expression gives a kind of value that its place does not take.
+    WrongKind = "PE036", Quality;
     /// The catalog has no such tool.
     MissingTool = "PE040", Unsound;
     /// A parameter that the tool requires is missing.

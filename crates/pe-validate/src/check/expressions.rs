@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use pe_expr::{Expr, ExprError, MapScope, References, Root, Segment, StepReference};
+use pe_expr::{Expr, ExprError, MapScope, References, Root, StepReference};
 use pe_model::{PlanStep, StepType, nearest};
-use serde_json::Value;
 
 use super::dependencies::depend;
 use super::fields::is_blank;
@@ -13,10 +12,6 @@ use super::{Checker, Facts};
 use crate::Code;
 use crate::compile::Expressions;
 use crate::graph::Needs;
-
-/// What `steps.<id>` holds.
-const STATE: [&str; 6] =
-    ["status", "output", "error", "attempts", "execution_time_ms", "iterations"];
 
 /// What an expression may read besides `results` and `steps`, by the place where it stands.
 fn names(step: &PlanStep, field: &str) -> &'static [&'static str] {
@@ -35,7 +30,7 @@ fn names(step: &PlanStep, field: &str) -> &'static [&'static str] {
 
 /// A field of a step and the JSON pointer inside it, put together only for a finding.
 #[derive(Clone, Copy)]
-struct Field<'f>(&'f str, &'f str);
+pub(super) struct Field<'f>(pub(super) &'f str, pub(super) &'f str);
 
 impl fmt::Display for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,10 +39,10 @@ impl fmt::Display for Field<'_> {
 }
 
 /// The step whose expressions are being read.
-struct Reader<'a> {
-    place: usize,
-    step: &'a PlanStep,
-    facts: &'a Facts<'a>,
+pub(super) struct Reader<'a> {
+    pub(super) place: usize,
+    pub(super) step: &'a PlanStep,
+    pub(super) facts: &'a Facts<'a>,
     need: &'a mut Needs,
 }
 
@@ -122,7 +117,9 @@ impl Checker {
             self.never_true(&reader, condition);
         }
         let parameters = parameters.filter(|_| sound)?;
-        Some(Expressions { parameters, condition, expect, loop_over, loop_until })
+        let expressions = Expressions { parameters, condition, expect, loop_over, loop_until };
+        self.kinds(&reader, &expressions);
+        Some(expressions)
     }
 
     fn bad_expression(
@@ -208,61 +205,6 @@ impl Checker {
         match reference.root {
             Root::Results => self.output_path(reader, field, on, &reference.path),
             Root::Steps => self.state_path(reader, field, &reference.path),
-        }
-    }
-
-    /// Holds a path into a step's state against what states hold.
-    fn state_path(&mut self, reader: &Reader<'_>, field: Field<'_>, path: &[Segment]) {
-        if let Some(Segment::Key(key)) = path.first()
-            && !STATE.contains(&key.as_str())
-        {
-            let own = &reader.step.step_id;
-            let message = format!(
-                "`{field}` of step `{own}` reads `{key}` of a step's state, which has only {}",
-                STATE.join(", ")
-            );
-            self.at_step(Code::UnknownOutput, (reader.place, own), &field.to_string(), message)
-                .suggestion = match key.as_str() {
-                "result" | "results" | "data" => Some("did you mean `output`?".to_owned()),
-                _ => nearest(key, STATE).map(|near| format!("did you mean `{near}`?")),
-            };
-        }
-    }
-
-    /// Holds a path into an output against what the producing tool says that it returns.
-    fn output_path(&mut self, reader: &Reader<'_>, field: Field<'_>, on: usize, path: &[Segment]) {
-        let producer = &reader.facts.plan.steps[on];
-        let makes_list = producer.step_type == StepType::Loop && producer.loop_over.is_some();
-        let spec = reader.facts.catalog.get(&producer.tool).filter(|_| !makes_list);
-        let Some(spec) = spec else { return };
-        let mut schema = &spec.output;
-        for segment in path {
-            let Segment::Key(key) = segment else { return };
-            let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-                return;
-            };
-            if let Some(inner) = properties.get(key) {
-                schema = inner;
-                continue;
-            }
-            let says_more = schema.get("additionalProperties").is_some_and(|more| *more != false)
-                || ["patternProperties", "$ref", "anyOf", "oneOf", "allOf"]
-                    .iter()
-                    .any(|word| schema.get(word).is_some());
-            // A fallback may be another tool, with another output.
-            if says_more || reader.facts.has_fallback(on) {
-                return;
-            }
-            let own = &reader.step.step_id;
-            let message = format!(
-                "`{field}` of step `{own}` reads `{key}`, which tool `{}` does not return",
-                producer.tool
-            );
-            let suggestion =
-                self.near(key, properties.len(), properties.keys().map(String::as_str));
-            self.at_step(Code::UnknownOutput, (reader.place, own), &field.to_string(), message)
-                .suggestion = suggestion;
-            return;
         }
     }
 

@@ -6,6 +6,7 @@ mod cases;
 mod cycles;
 mod findings;
 mod graph;
+mod kinds;
 mod paths;
 mod quality;
 mod readers;
