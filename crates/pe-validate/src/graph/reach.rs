@@ -7,8 +7,8 @@ use super::{EdgeKind, StepGraph};
 /// Answers whether one step waits for another.
 pub(crate) struct Reach<'g> {
     graph: &'g StepGraph,
-    /// Each node's number in the topological order.
-    ranks: Vec<u32>,
+    /// The edges on the longest path to each node: whoever waits for another lies deeper.
+    levels: Vec<u32>,
     /// The search that came by last, a node each.
     seen: Vec<u32>,
     search: u32,
@@ -19,16 +19,19 @@ pub(crate) struct Reach<'g> {
 impl<'g> Reach<'g> {
     /// Linear in the plan; all questions together look at `work` edges at most.
     pub(crate) fn new(graph: &'g StepGraph, work: usize) -> Self {
-        let mut ranks = vec![0; graph.dag.node_count()];
-        for (rank, node) in graph.order.iter().enumerate() {
-            ranks[node.index()] = rank as u32;
+        let mut levels = vec![0; graph.dag.node_count()];
+        for &node in &graph.order {
+            let below = levels[node.index()] + 1;
+            for next in graph.dag.graph().neighbors(node) {
+                levels[next.index()] = below.max(levels[next.index()]);
+            }
         }
-        Self { graph, seen: vec![0; ranks.len()], ranks, search: 0, work }
+        Self { graph, seen: vec![0; levels.len()], levels, search: 0, work }
     }
 
-    /// A step's number in the topological order.
-    pub(crate) fn rank(&self, step: usize) -> u32 {
-        self.ranks[step]
+    /// The edges on the longest path to a step.
+    pub(crate) fn level(&self, step: usize) -> u32 {
+        self.levels[step]
     }
 
     /// Whether `later` waits for `earlier`, over whatever edges; `None` when out of work.
@@ -56,8 +59,8 @@ impl<'g> Reach<'g> {
         follows: impl Fn(usize, EdgeKind) -> bool,
         to: usize,
     ) -> Option<bool> {
-        let target = self.ranks[to];
-        if self.ranks[from] >= target {
+        let target = self.levels[to];
+        if self.levels[from] >= target {
             return Some(from == to);
         }
         self.search += 1;
@@ -73,7 +76,7 @@ impl<'g> Reach<'g> {
                 if next == to {
                     return Some(true);
                 }
-                if self.ranks[next] < target && self.seen[next] != self.search {
+                if self.levels[next] < target && self.seen[next] != self.search {
                     self.seen[next] = self.search;
                     open.push(next);
                 }

@@ -42,38 +42,48 @@ fn risky(whole: &Whole<'_>) -> Vec<(usize, usize)> {
         return Vec::new();
     }
     let reach = Reach::new(whole.graph, 0);
-    candidates.sort_by_key(|&place| reach.rank(place));
+    candidates.sort_by_key(|&place| reach.level(place));
     let mut risky = Vec::new();
-    let mut lost_already = vec![false; steps];
-    let mut work = WORK;
+    // Who is lost with an earlier one takes fewer down than that one does.
+    let mut passed = vec![false; steps];
+    let mut search = Search { seen: vec![usize::MAX; steps], work: WORK };
     for place in candidates {
-        if lost_already[place] {
+        if passed[place] {
             continue;
         }
-        let Some(lost) = lost_with(whole, place, &mut work) else { break };
+        let Some(lost) = search.lost_with(whole, place) else { break };
         if lost.len() >= FEWEST_LOST && 2 * lost.len() >= steps - 1 {
             risky.push((place, lost.len()));
-            lost.into_iter().for_each(|place| lost_already[place] = true);
         }
+        lost.into_iter().for_each(|place| passed[place] = true);
     }
     risky.sort_unstable();
     risky
 }
 
-/// The steps that are skipped when one fails; `None` when out of work.
-fn lost_with(whole: &Whole<'_>, failed: usize, work: &mut usize) -> Option<Vec<usize>> {
-    let mut lost = Vec::new();
-    let mut seen = std::collections::HashSet::from([failed]);
-    let mut open = vec![failed];
-    while let Some(place) = open.pop() {
-        for link in whole.graph.links(place) {
-            *work = work.checked_sub(1)?;
-            let next = link.to as usize;
-            if link.is_trigger && whole.needs_all(next) && seen.insert(next) {
-                lost.push(next);
-                open.push(next);
+struct Search {
+    /// The failed step whose search came by last.
+    seen: Vec<usize>,
+    /// Edges that may still be looked at.
+    work: usize,
+}
+
+impl Search {
+    /// The steps that are skipped when one fails; `None` when out of work.
+    fn lost_with(&mut self, whole: &Whole<'_>, failed: usize) -> Option<Vec<usize>> {
+        let mut lost = Vec::new();
+        let mut open = vec![failed];
+        while let Some(place) = open.pop() {
+            for link in whole.graph.links(place) {
+                self.work = self.work.checked_sub(1)?;
+                let next = link.to as usize;
+                if link.is_trigger && whole.needs_all(next) && self.seen[next] != failed {
+                    self.seen[next] = failed;
+                    lost.push(next);
+                    open.push(next);
+                }
             }
         }
+        Some(lost)
     }
-    Some(lost)
 }
