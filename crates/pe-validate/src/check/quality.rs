@@ -5,6 +5,7 @@
 //! there. Where a tool is not known, it is taken to do what makes the plan right.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use pe_model::{JsonMap, Plan, PlanStep, StepType, ToolSpec, TriggerRule};
 
@@ -115,12 +116,17 @@ impl Checker {
     }
 
     fn repeated_calls(&mut self, whole: &Whole<'_>) {
-        let mut latest: HashMap<Call<'_>, usize> = HashMap::new();
+        let steps = whole.plan.steps.len();
+        // The latest step of each call, by the call's hash.
+        let mut latest: HashMap<u64, usize> = HashMap::with_capacity(steps);
         let mut repeated = Vec::new();
         let mut reach = None;
-        for place in 0..whole.plan.steps.len() {
+        for place in 0..steps {
             let Some(call) = Call::of(whole, place) else { continue };
-            let Some(before) = latest.insert(call, place) else { continue };
+            let Some(before) = latest.insert(call.hash(), place) else { continue };
+            if Call::of(whole, before).as_ref() != Some(&call) {
+                continue;
+            }
             let is_pure =
                 whole.specs[place].is_some_and(|spec| spec.effect == pe_model::Effect::Pure);
             // Reading again later, or doing it again, may be what is wanted.
@@ -172,6 +178,14 @@ impl<'p> Call<'p> {
             agent: step.agent.as_deref(),
             action: step.parameters.is_empty().then_some(step.action.as_str()),
         })
+    }
+}
+
+impl Call<'_> {
+    fn hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        Hash::hash(self, &mut hasher);
+        hasher.finish()
     }
 }
 
