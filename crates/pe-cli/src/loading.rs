@@ -126,6 +126,8 @@ fn unreadable(error: &ReadError) -> ValidationReport {
             step_id: None,
             line: None,
             column: None,
+            end_line: None,
+            end_column: None,
             suggestion: None,
         }],
         ..ValidationReport::default()

@@ -55,7 +55,7 @@ pub fn check_file(bytes: &[u8], format: Format, catalog: &Catalog, limits: &Limi
             checker.run(file.plan, catalog, limits, Some((bytes, format)))
         }
         Err(error) => {
-            checker.unreadable(&error);
+            checker.unreadable(&error, format);
             let report = checker.into_report(Some((bytes, format)));
             Checked { report, written: None, plan: None }
         }

@@ -164,10 +164,15 @@ pub struct Finding {
     pub pointer: String,
     /// The step, where there is one.
     pub step_id: Option<StepId>,
-    /// Line in the file, from 1, when a file was read.
+    /// Line in the file in which the fault begins, from 1, when a file was read.
     pub line: Option<usize>,
     /// Column in that line, in characters from 1, when a file was read.
     pub column: Option<usize>,
+    /// Line in which the fault ends; present where `line` is.
+    pub end_line: Option<usize>,
+    /// Column of the first character after the fault, from 1; present where `column` is. It
+    /// equals `column` where there is nothing to mark, as at the end of a file.
+    pub end_column: Option<usize>,
     /// The next move, where one is known.
     pub suggestion: Option<String>,
 }

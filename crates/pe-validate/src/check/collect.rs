@@ -2,19 +2,25 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::ops::Range;
+use std::sync::Arc;
 
+use pe_expr::Span;
 use pe_model::{Format, ReadError, StepId, Strictness, nearest};
 
 use super::place_of;
 use crate::finding::Harm;
-use crate::locate::{Place, locate, offset_of, places};
+use crate::locate::{
+    Mark, Part, Within, key_at, key_before, locate, offset_of_byte, offset_of_character, places,
+    token_at,
+};
 use crate::{Code, Finding, Severity, ValidationReport};
 
 /// So many names are compared for suggestions, over one plan: a plan in which everything is
 /// misspelt must not cost the square of its length.
 const COMPARISONS: usize = 400_000;
-/// The longest text before a fault that is looked for in the file.
-const LONGEST_PREFIX: usize = 4096;
+/// So many bytes of a string are read again to find a fault inside it in the file.
+const LONGEST_READ: usize = 4096;
 
 /// Collects findings.
 pub(super) struct Checker {
@@ -22,6 +28,8 @@ pub(super) struct Checker {
     pub(super) found: Vec<Found>,
     pub(super) report: ValidationReport,
     comparisons: usize,
+    /// The string that the latest finding inside one lies in.
+    string: Arc<str>,
 }
 
 /// A finding, and what is needed to put it in its place.
@@ -29,17 +37,21 @@ pub(super) struct Found {
     pub(super) finding: Finding,
     /// The place of the step that it belongs to, for the order of the report.
     place: Option<usize>,
-    /// What stands before the fault inside the string at the pointer.
-    prefix: Option<String>,
+    /// The beginning of the string that the fault lies in, and where it lies there.
+    inside: Option<(Arc<str>, Range<usize>)>,
     /// Where it is in the file, when that is known already.
-    offset: Option<Offset>,
+    fault: Option<Fault>,
 }
 
 /// A place in a file as its parser told it.
-enum Offset {
-    Bytes(usize),
+enum Fault {
+    /// Nothing of the file is read, not even to find out where it begins.
+    Unread,
+    Byte(usize),
     LineAndByte(usize, usize),
-    LineAndColumn(usize, usize),
+    LineAndCharacter(usize, usize),
+    KeyBefore(usize, usize),
+    Key(usize, usize),
 }
 
 impl Checker {
@@ -49,6 +61,7 @@ impl Checker {
             found: Vec::new(),
             report: ValidationReport::default(),
             comparisons: COMPARISONS,
+            string: Arc::default(),
         }
     }
 
@@ -68,9 +81,11 @@ impl Checker {
             step_id: None,
             line: None,
             column: None,
+            end_line: None,
+            end_column: None,
             suggestion: None,
         };
-        self.found.push(Found { finding, place, prefix: None, offset: None });
+        self.found.push(Found { finding, place, inside: None, fault: None });
         &mut self.found.last_mut().expect("because it was just pushed").finding
     }
 
@@ -92,11 +107,19 @@ impl Checker {
         finding
     }
 
-    /// Says that the latest finding lies at byte `start` of the string at its pointer.
-    pub(super) fn inside(&mut self, text: &str, start: usize) {
-        let prefix = text.get(..start).filter(|prefix| prefix.len() <= LONGEST_PREFIX);
-        if let (Some(found), Some(prefix)) = (self.found.last_mut(), prefix) {
-            found.prefix = Some(prefix.to_owned());
+    /// Says where inside the string at its pointer the latest finding lies.
+    pub(super) fn inside(&mut self, text: &str, Span { start, end }: Span) {
+        let read = &text[..text.floor_char_boundary(LONGEST_READ)];
+        let end = end.clamp(start, read.len().max(start));
+        if read.get(start..end).is_none() {
+            return;
+        }
+        // Many faults in one string share it.
+        if *self.string != *read {
+            self.string = read.into();
+        }
+        if let Some(found) = self.found.last_mut() {
+            found.inside = Some((Arc::clone(&self.string), start..end));
         }
     }
 
@@ -119,7 +142,7 @@ impl Checker {
     }
 
     /// The findings of a file that is not a plan.
-    pub(super) fn unreadable(&mut self, error: &ReadError) {
+    pub(super) fn unreadable(&mut self, error: &ReadError, format: Format) {
         if let ReadError::Shape(issues) = error {
             for issue in issues {
                 let (pointer, message) = (issue.pointer.clone(), issue.message.clone());
@@ -128,18 +151,21 @@ impl Checker {
             return;
         }
         self.add(Code::Unreadable, None, String::new(), error.to_string());
-        let offset = match (error, error.position()) {
-            (ReadError::Encoding { offset }, _) => Some(Offset::Bytes(*offset)),
-            // Nothing of it is read, not even to find out where it begins.
-            (ReadError::TooLarge { .. }, _) => Some(Offset::LineAndColumn(1, 1)),
-            (ReadError::Syntax { format: Format::Yaml, .. }, Some((line, column))) => {
-                Some(Offset::LineAndColumn(line, column))
-            }
-            (_, Some((line, column))) => Some(Offset::LineAndByte(line, column)),
+        let fault = match (error, error.position()) {
+            (ReadError::Encoding { offset }, _) => Some(Fault::Byte(*offset)),
+            (ReadError::TooLarge { .. }, _) => Some(Fault::Unread),
+            (ReadError::DuplicateKey { .. }, Some((line, at))) => Some(match format {
+                Format::Json => Fault::KeyBefore(line, at),
+                Format::Yaml => Fault::Key(line, at),
+            }),
+            (_, Some((line, at))) => Some(match format {
+                Format::Json => Fault::LineAndByte(line, at),
+                Format::Yaml => Fault::LineAndCharacter(line, at),
+            }),
             (_, None) => None,
         };
         if let Some(found) = self.found.last_mut() {
-            found.offset = offset;
+            found.fault = fault;
         }
     }
 
@@ -170,53 +196,73 @@ impl Checker {
 
 /// Lines and columns for all findings.
 fn put_in_place(found: &mut [Found], bytes: &[u8], format: Format) {
-    let known = |found: &Found| matches!(found.offset, Some(Offset::LineAndColumn(..)));
-    if found.iter().all(known) {
-        for found in found {
-            if let Some(Offset::LineAndColumn(line, column)) = found.offset {
-                (found.finding.line, found.finding.column) = (Some(line), Some(column));
-            }
-        }
+    if let [Found { finding, fault: Some(Fault::Unread), .. }] = found {
+        (finding.line, finding.column) = (Some(1), Some(1));
+        (finding.end_line, finding.end_column) = (Some(1), Some(1));
         return;
     }
     let text = String::from_utf8_lossy(bytes);
-    let pointers = found.iter().map(|found| found.finding.pointer.as_str());
-    let located = locate(&text, format, pointers);
-    for (found, Place { offset, mut line, mut column }) in found.iter_mut().zip(located) {
-        match found.offset {
-            Some(Offset::LineAndColumn(at_line, at_column)) => {
-                (line, column) = (at_line, at_column)
-            }
-            Some(Offset::Bytes(at)) => {
-                let place = places(&text, &[at])[0];
-                (line, column) = (place.line, place.column);
-            }
-            Some(Offset::LineAndByte(at_line, at_byte)) => {
-                let place = places(&text, &[offset_of(&text, at_line, at_byte)])[0];
-                (line, column) = (place.line, place.column);
-            }
-            None => {
-                if let Some(prefix) = &found.prefix {
-                    column += width_before(&text[offset..], prefix).unwrap_or(0);
-                }
-            }
-        }
-        (found.finding.line, found.finding.column) = (Some(line), Some(column));
+    let pointers = found.iter().map(|found| (found.finding.pointer.as_str(), found.part()));
+    let marks = locate(&text, format, pointers);
+    let mut strings = Strings { text: &text, latest: None };
+    let ranges = found.iter().zip(marks).map(|(found, mark)| match &found.fault {
+        Some(fault) => fault.range(&text),
+        None => strings.range(found, mark),
+    });
+    let offsets: Vec<usize> = ranges.flat_map(|range| [range.start, range.end]).collect();
+    let places = places(&text, &offsets);
+    for (found, ends) in found.iter_mut().zip(places.chunks_exact(2)) {
+        let finding = &mut found.finding;
+        (finding.line, finding.column) = (Some(ends[0].line), Some(ends[0].column));
+        (finding.end_line, finding.end_column) = (Some(ends[1].line), Some(ends[1].column));
     }
 }
 
-/// How many characters stand between the start of a string in a file and what follows
-/// `prefix` in it, when the file says it word for word: no escapes, no line breaks.
-fn width_before(written: &str, prefix: &str) -> Option<usize> {
-    let (quote, inner) = match written.as_bytes().first()? {
-        b'"' | b'\'' => (1, &written[1..]),
-        _ => (0, written),
-    };
-    // A quote inside would be escaped, by a backslash or by another quote.
-    let plain = !prefix.contains(['\n', '\\'])
-        && (quote == 0 || !prefix.contains(&written[..1]))
-        && inner.starts_with(prefix);
-    plain.then(|| quote + prefix.chars().count())
+impl Found {
+    /// Where a field should not be there at all, the fault is its name.
+    fn part(&self) -> Part {
+        match self.finding.code {
+            Code::UnknownField | Code::UnknownParameter => Part::Key,
+            _ => Part::Value,
+        }
+    }
+}
+
+impl Fault {
+    fn range(&self, text: &str) -> Range<usize> {
+        match *self {
+            Self::Unread => 0..0,
+            Self::Byte(at) => token_at(text, at),
+            Self::LineAndByte(line, at) => token_at(text, offset_of_byte(text, line, at)),
+            Self::LineAndCharacter(line, at) => token_at(text, offset_of_character(text, line, at)),
+            Self::KeyBefore(line, at) => key_before(text, offset_of_byte(text, line, at)),
+            Self::Key(line, at) => key_at(text, offset_of_character(text, line, at)),
+        }
+    }
+}
+
+/// Places inside strings; faults in one string come one after the other.
+struct Strings<'t> {
+    text: &'t str,
+    latest: Option<(usize, Within<'t>)>,
+}
+
+impl Strings<'_> {
+    /// The range of a fault inside a string, or the whole of it when it cannot be followed.
+    fn range(&mut self, found: &Found, mark: Mark) -> Range<usize> {
+        let Some((value, inside)) = &found.inside else { return mark.range };
+        let start = mark.range.start;
+        let goes_on =
+            |(at, within): &(usize, Within<'_>)| *at == start && within.read() <= inside.start;
+        if !self.latest.as_ref().is_some_and(goes_on) {
+            self.latest = Within::new(self.text, &mark).map(|within| (start, within));
+        }
+        let found = self.latest.as_mut().and_then(|(_, within)| within.find(value, inside.clone()));
+        if found.is_none() {
+            self.latest = None;
+        }
+        found.unwrap_or(mark.range)
+    }
 }
 
 /// Removes repetitions, in linear time; the first of each stays.

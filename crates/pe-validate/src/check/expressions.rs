@@ -137,7 +137,7 @@ impl Checker {
             finding.suggestion =
                 Some(format!("remove the braces: `{field}` is an expression already"));
         }
-        self.inside(error.text(), error.span().start);
+        self.inside(error.text(), error.span());
     }
 
     fn references(
@@ -164,13 +164,13 @@ impl Checker {
             });
             self.at_step(Code::UnknownVariable, at, &field.to_string(), message).suggestion =
                 step.or_else(|| nearest(name, known).map(|near| format!("did you mean `{near}`?")));
-            self.inside(text, span.start);
+            self.inside(text, *span);
         }
         for reference in &references.steps {
             let before = self.found.len();
             self.reference(reader, field, reference);
             if self.found.len() > before {
-                self.inside(text, reference.span.start);
+                self.inside(text, reference.span);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A walk over JSON text by its brackets, strings and commas; it stops where that makes no
 //! sense any more.
 
-use super::{Open, Wanted, next_value};
+use super::{Found, Open, Style, Wanted, next_value};
 
 /// Finds the wanted values.
 pub(super) fn walk(text: &str, wanted: &mut Wanted) {
@@ -16,7 +16,7 @@ pub(super) fn walk(text: &str, wanted: &mut Wanted) {
             b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' => at += 1,
             b'{' | b'[' => {
                 let node = next_value(&mut open, wanted);
-                wanted.found(node, at);
+                wanted.found(node, Found::Bracket(at));
                 open.push(match byte {
                     b'{' => Open::Map { node, value: None, expects_key: true },
                     _ => Open::List { node, next: 0 },
@@ -34,17 +34,20 @@ pub(super) fn walk(text: &str, wanted: &mut Wanted) {
                 {
                     *value = node.and_then(|node| key(wanted, node, &text[at..end]));
                     *expects = false;
+                    wanted.found_key(*value, at..end);
                 } else {
                     let node = next_value(&mut open, wanted);
-                    wanted.found(node, at);
+                    wanted.found(node, Found::Scalar(at..end, Style::DoubleQuoted));
                 }
                 at = end;
             }
             _ => {
                 let node = next_value(&mut open, wanted);
-                wanted.found(node, at);
                 let rest = bytes[at..].iter();
-                at += rest.take_while(|byte| !b" \t\r\n,:{}[]\"".contains(byte)).count().max(1);
+                let ends = |byte: &&u8| !b" \t\r\n,:{}[]\"".contains(byte);
+                let end = at + rest.take_while(ends).count().max(1);
+                wanted.found(node, Found::Scalar(at..end, Style::Bare));
+                at = end;
             }
         }
     }

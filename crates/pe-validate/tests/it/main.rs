@@ -12,6 +12,7 @@ mod quality;
 mod readers;
 mod scale;
 mod shared;
+mod spans;
 mod strictness;
 mod templates;
 
