@@ -19,12 +19,15 @@ use crate::limits::Meter;
 use crate::slot::Slot;
 
 /// Calls a function; the number of arguments has been checked by the parser.
+///
+/// Within a guard nobody reads why something is missing.
 pub(crate) fn call<'a>(
     function: Function,
     slots: Vec<Slot<'a>>,
+    guarded: bool,
     meter: &mut Meter,
 ) -> Outcome<Slot<'a>> {
-    let mut arguments = Arguments { function, slots };
+    let mut arguments = Arguments { function, slots, guarded };
     let arguments = &mut arguments;
     match function {
         Function::Len => collections::len(arguments, meter),
@@ -74,6 +77,7 @@ pub(crate) fn call<'a>(
 struct Arguments<'a> {
     function: Function,
     slots: Vec<Slot<'a>>,
+    guarded: bool,
 }
 
 impl<'a> Arguments<'a> {

@@ -41,6 +41,8 @@ pub enum Bound {
     Expressions,
     /// Nesting of a value.
     Depth,
+    /// Bytes of the JSON pointer of a template in a parameter tree.
+    Pointer,
 }
 
 /// What went wrong.
@@ -243,6 +245,7 @@ fn too_large(what: Bound, limit: u64) -> String {
         Bound::Steps => format!("the expression takes more than {limit} steps"),
         Bound::Expressions => format!("there are more than {limit} expressions in one template"),
         Bound::Depth => format!("the value nests deeper than {limit} levels"),
+        Bound::Pointer => format!("the keys around a template are longer than {limit} bytes"),
     }
 }
 

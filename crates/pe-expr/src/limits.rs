@@ -32,6 +32,9 @@ impl Default for Limits {
 pub(crate) const VALUE_DEPTH: usize = 128;
 /// Most expressions in one parameter tree.
 pub(crate) const EXPRESSIONS: usize = 1000;
+/// Longest JSON pointer of a template in a parameter tree: a thousand templates below one
+/// key of a megabyte must not keep a gigabyte.
+pub(crate) const POINTER_BYTES: usize = 4096;
 /// Charge for a value or a map entry, on top of its text.
 pub(crate) const NODE_BYTES: usize = 16;
 

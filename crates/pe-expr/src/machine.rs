@@ -218,7 +218,7 @@ impl<'a> Machine<'a, '_> {
 
     fn call(&mut self, function: Function, count: usize) -> Outcome<()> {
         let arguments = self.split(count);
-        let result = builtin::call(function, arguments, self.meter)?;
+        let result = builtin::call(function, arguments, !self.guards.is_empty(), self.meter)?;
         self.stack.push(result);
         Ok(())
     }

@@ -6,8 +6,9 @@
 
 use serde_json::Value;
 
-use crate::error::{ErrorKind, ExprError, Span};
-use crate::limits::{EXPRESSIONS, Limits, Meter, VALUE_DEPTH};
+use crate::error::{Bound, ErrorKind, ExprError, Span};
+use crate::expr::beginning;
+use crate::limits::{EXPRESSIONS, Limits, Meter, POINTER_BYTES, VALUE_DEPTH};
 use crate::reference::References;
 use crate::scope::Scope;
 use crate::size::{self, Elements};
@@ -66,8 +67,8 @@ impl ParameterTemplate {
         Self::parse_with(tree, &Limits::default())
     }
 
-    /// Parses under given limits. More than 1,000 expressions, and values that
-    /// nest deeper than 128, are refused.
+    /// Parses under given limits. More than 1,000 expressions, values that nest
+    /// deeper than 128, and templates below more than 4 KiB of keys are refused.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -171,10 +172,15 @@ impl<'v> Walk<'v> {
             if !text.contains("{{") {
                 return Ok(());
             }
+            if pointer.len() > POINTER_BYTES {
+                let kind =
+                    ErrorKind::TooLarge { what: Bound::Pointer, limit: POINTER_BYTES as u64 };
+                return Err(fail(at_start(kind, beginning(text))));
+            }
             let template = Template::parse_with(text, limits).map_err(fail)?;
             self.expressions += template.expressions();
             if self.expressions > EXPRESSIONS {
-                return Err(fail(too_many(crate::expr::beginning(text))));
+                return Err(fail(too_many(beginning(text))));
             }
             self.places.push(TemplatePlace {
                 pointer: self.pointer.clone(),

@@ -15,16 +15,23 @@ pub(crate) fn nearest<'c>(
         return None;
     }
     let lower = name.to_lowercase();
-    let distance = |candidate: &str| match same_but_marks(&lower, candidate) {
-        true => 0,
-        false => strsim::osa_distance(&lower, &candidate.to_lowercase()),
+    let lower_length = lower.chars().count();
+    let most = (length / 3).max(1).min(length.saturating_sub(1));
+    let distance = |candidate: &str| {
+        if same_but_marks(&lower, candidate) {
+            return Some(0);
+        }
+        let candidate = candidate.to_lowercase();
+        // Every character more or less is an edit, and counting them is quick.
+        let apart = candidate.chars().count().abs_diff(lower_length);
+        let distance = (apart <= most).then(|| strsim::osa_distance(&lower, &candidate));
+        distance.filter(|distance| *distance <= most)
     };
     candidates
         .into_iter()
         .take(CANDIDATES)
         .filter(|candidate| candidate.len() <= LONGEST * 4 && *candidate != name)
-        .map(|candidate| (distance(candidate), candidate))
-        .filter(|(distance, _)| *distance <= (length / 3).max(1).min(length.saturating_sub(1)))
+        .filter_map(|candidate| distance(candidate).map(|distance| (distance, candidate)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -53,5 +60,7 @@ mod tests {
         check("ab", &["ac"], Some("ac"));
         check(&"a".repeat(100), &["a"], None);
         check("", &["a"], None);
+        check("fetchallpages", &["fetch_all_pages", "fetchallpage"], Some("fetch_all_pages"));
+        check("fetch", &["fetches_a_page"], None);
     }
 }

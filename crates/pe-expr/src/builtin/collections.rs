@@ -160,8 +160,11 @@ pub(super) fn field<'v>(
     map.get(key).ok_or_else(|| ErrorKind::Missing {
         path: shorten(key),
         detail: Some(format!("element {index} of {} has no such key", arguments.name(0))),
-        hint: suggest::nearest(key, map.keys().map(String::as_str))
-            .map(|nearest| format!("did you mean `{nearest}`?")),
+        hint: match arguments.guarded {
+            true => None,
+            false => suggest::nearest(key, map.keys().map(String::as_str))
+                .map(|nearest| format!("did you mean `{nearest}`?")),
+        },
     })
 }
 

@@ -12,8 +12,12 @@ use crate::limits::Meter;
 use crate::slot::{Slot, copy, type_name};
 
 /// What is ordered: all numbers or all strings.
-fn check_order(arguments: &Arguments<'_>, keys: &[&Value]) -> Outcome<()> {
-    let Some(first) = keys.first() else {
+fn check_order<'v>(
+    arguments: &Arguments<'_>,
+    mut keys: impl Iterator<Item = &'v Value> + Clone,
+) -> Outcome<()> {
+    let all = keys.clone();
+    let Some(first) = keys.next() else {
         return Ok(());
     };
     let expected = match first {
@@ -21,21 +25,23 @@ fn check_order(arguments: &Arguments<'_>, keys: &[&Value]) -> Outcome<()> {
         Value::String(_) => "a string, as the first is",
         _ => return Err(arguments.wrong_element(0, 0, "a number or string", type_name(first))),
     };
-    match keys.iter().position(|key| {
+    match all.enumerate().find(|(_, key)| {
         key.is_number() != first.is_number() || key.is_string() != first.is_string()
     }) {
-        Some(index) => Err(arguments.wrong_element(0, index, expected, type_name(keys[index]))),
+        Some((index, key)) => Err(arguments.wrong_element(0, index, expected, type_name(key))),
         None => Ok(()),
     }
 }
 
-fn text_bytes(keys: &[&Value]) -> usize {
-    keys.iter().map(|key| key.as_str().map_or(0, str::len)).sum()
+fn text_bytes<'v>(keys: impl Iterator<Item = &'v Value>) -> usize {
+    keys.map(|key| key.as_str().map_or(0, str::len)).sum()
 }
 
 pub(super) fn sort<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outcome<Slot<'a>> {
     let list = arguments.list(0)?;
-    meter.visit(list.len())?;
+    // Comparisons of a merge sort; a comparison reads no more than the shorter text.
+    let rounds = list.len().max(1).ilog2() as usize + 1;
+    meter.visit(list.len().saturating_mul(rounds + 1))?;
     let mut keys = Vec::with_capacity(list.len());
     for (index, element) in list.iter().enumerate() {
         keys.push(match arguments.given(1) {
@@ -43,11 +49,8 @@ pub(super) fn sort<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Outc
             false => element,
         });
     }
-    check_order(arguments, &keys)?;
-    // Comparisons of a merge sort; a comparison reads no more than the shorter text.
-    let rounds = keys.len().max(1).ilog2() as usize + 1;
-    meter.visit(keys.len().saturating_mul(rounds))?;
-    meter.scan(text_bytes(&keys).saturating_mul(rounds))?;
+    check_order(arguments, keys.iter().copied())?;
+    meter.scan(text_bytes(keys.iter().copied()).saturating_mul(rounds))?;
     let mut order: Vec<usize> = (0..keys.len()).collect();
     order.sort_by(|a, b| order_values(keys[*a], keys[*b]).unwrap_or(Ordering::Equal));
     meter.nodes(1)?;
@@ -84,30 +87,15 @@ pub(super) fn extreme<'a>(
     meter: &mut Meter,
 ) -> Outcome<Slot<'a>> {
     let several = arguments.slots.len() > 1;
-    let best = {
-        let keys: Vec<&Value> = if several {
-            for (index, slot) in arguments.slots.iter().enumerate() {
-                if !matches!(slot.value(), Some(Value::Number(_) | Value::String(_))) {
-                    return Err(arguments.wrong(index, "a number or string"));
-                }
-            }
-            arguments.slots.iter().filter_map(Slot::value).collect()
-        } else {
-            arguments.list(0)?.iter().collect()
-        };
-        meter.visit(keys.len())?;
-        meter.scan(text_bytes(&keys))?;
-        check_order(arguments, &keys)?;
-        let mut best = 0;
-        for (index, key) in keys.iter().enumerate().skip(1) {
-            if order_values(key, keys[best]) == Some(wanted) {
-                best = index;
+    let best = if several {
+        for (index, slot) in arguments.slots.iter().enumerate() {
+            if !matches!(slot.value(), Some(Value::Number(_) | Value::String(_))) {
+                return Err(arguments.wrong(index, "a number or string"));
             }
         }
-        if keys.is_empty() {
-            return Err(arguments.empty());
-        }
-        best
+        most(arguments, arguments.slots.iter().filter_map(Slot::value), wanted, meter)?
+    } else {
+        most(arguments, arguments.list(0)?.iter(), wanted, meter)?
     };
     if several {
         return Ok(arguments.take(best));
@@ -117,4 +105,24 @@ pub(super) fn extreme<'a>(
         Slot::Own(Value::Array(mut list)) => Slot::Own(list.swap_remove(best)),
         other => other,
     })
+}
+
+/// The position of the first key that is `wanted` of all others.
+fn most<'v>(
+    arguments: &Arguments<'_>,
+    keys: impl Iterator<Item = &'v Value> + Clone,
+    wanted: Ordering,
+    meter: &mut Meter,
+) -> Outcome<usize> {
+    meter.visit(keys.clone().count())?;
+    meter.scan(text_bytes(keys.clone()))?;
+    check_order(arguments, keys.clone())?;
+    let mut numbered = keys.enumerate();
+    let mut best = numbered.next().ok_or_else(|| arguments.empty())?;
+    for (index, key) in numbered {
+        if order_values(key, best.1) == Some(wanted) {
+            best = (index, key);
+        }
+    }
+    Ok(best.0)
 }

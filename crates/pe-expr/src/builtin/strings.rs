@@ -56,6 +56,8 @@ pub(super) fn split<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> Out
     if separator.is_empty() {
         return Err(arguments.unusable(1, "the separator is empty"));
     }
+    // A searcher is prepared from all of what it looks for.
+    meter.scan(separator.len())?;
     meter.nodes(text.matches(separator).count() + 2)?;
     meter.bytes(text.len())?;
     Ok(Slot::Own(text.split(separator).map(Value::from).collect()))
@@ -82,6 +84,7 @@ pub(super) fn replace<'a>(arguments: &mut Arguments<'a>, meter: &mut Meter) -> O
         return Err(arguments.unusable(1, "there is nothing to look for"));
     }
     meter.scan(text.len())?;
+    meter.scan(old.len())?;
     let count = text.matches(old).count();
     let length = (text.len() - count * old.len()).saturating_add(count.saturating_mul(new.len()));
     meter.bytes(length.saturating_add(NODE_BYTES))?;

@@ -86,5 +86,5 @@ fn the_bounds_are_the_defaults() {
         (limits.source_bytes, limits.nesting, limits.bytes, limits.steps),
         (4096, 32, 1 << 20, 100_000)
     );
-    assert_eq!(bounds, ["4 KiB", "32", "1 MiB", "100,000", "1,000", "128"]);
+    assert_eq!(bounds, ["4 KiB", "32", "1 MiB", "100,000", "1,000", "128", "4 KiB"]);
 }

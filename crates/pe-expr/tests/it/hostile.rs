@@ -1,6 +1,6 @@
 //! Hostile sources and values: a typed error or a value, on a small stack.
 //!
-//! Memory is bounded by the charges, time by the steps; neither is measured here.
+//! Memory is bounded by the charges (`memory` measures it) and time by the steps.
 
 use pe_expr::{Bound, ErrorKind, Expr, ExprError, Limits, MapScope, ParameterTemplate, Template};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn check_bound(source: impl Into<String>, expected: Bound) {
 }
 
 /// Limits of a caller who allows long sources and deep nesting.
-fn generous() -> Limits {
+pub(crate) fn generous() -> Limits {
     Limits { source_bytes: 1 << 20, nesting: 1 << 20, bytes: 16 << 20, steps: 10_000_000 }
 }
 
@@ -101,40 +101,43 @@ fn flat_chains_do_not_nest() {
     assert_eq!(missing, Ok(json!(3)));
 }
 
+/// Each builds more than the default limit, by another way.
+pub(crate) const TOO_LARGE: [&str; 19] = [
+    "'a' * 1000000000",
+    "1000000000 * 'a'",
+    "'a' * 9223372036854775807",
+    "[0] * 1000000000",
+    "[[]] * 9223372036854775807",
+    "['a' * 1000] * 2000",
+    "replace('a' * 1000, 'a', 'b' * 10000)",
+    "replace(replace(replace(replace('a' * 100, 'a', 'a' * 100), 'a', 'a' * 100), 'a', 'a' * 100), 'a', 'a' * 100)",
+    "join([0] * 5000, 'x' * 10000)",
+    "split('a ' * 300000)",
+    "split('a,' * 300000, ',')",
+    "json('\"' * 600000)",
+    "str(['\\u0001' * 100000] * 4)",
+    "upper('a' * 600000)",
+    "slice('a' * 700000, 1)",
+    "sort(['a' * 100000] * 6)",
+    "parse_json('[' + '0,' * 200000 + '0]')",
+    "parse_json('{' + '\"a\":0,' * 40000 + '\"a\":0}')",
+    "[1] + [0] * 70000",
+];
+
 #[test]
 fn values_that_are_too_large() {
-    for source in [
-        "'a' * 1000000000",
-        "1000000000 * 'a'",
-        "'a' * 9223372036854775807",
-        "[0] * 1000000000",
-        "[[]] * 9223372036854775807",
-        "['a' * 1000] * 2000",
-        "replace('a' * 1000, 'a', 'b' * 10000)",
-        "replace(replace(replace(replace('a' * 100, 'a', 'a' * 100), 'a', 'a' * 100), 'a', 'a' * 100), 'a', 'a' * 100)",
-        "join([0] * 5000, 'x' * 10000)",
-        "split('a ' * 300000)",
-        "split('a,' * 300000, ',')",
-        "json('\"' * 600000)",
-        "str(['\\u0001' * 100000] * 4)",
-        "upper('a' * 600000)",
-        "slice('a' * 700000, 1)",
-        "sort(['a' * 100000] * 6)",
-        "parse_json('[' + '0,' * 200000 + '0]')",
-        "parse_json('{' + '\"a\":0,' * 40000 + '\"a\":0}')",
-        "[1] + [0] * 70000",
-    ] {
+    for source in TOO_LARGE {
         check_bound(source, Bound::Bytes);
     }
-    // Doubling: each step doubles what came before.
-    let mut doubling = "'a'".to_owned();
-    for _ in 0..21 {
-        doubling = format!("replace({doubling}, 'a', 'aa')");
-    }
-    check_bound(&doubling, Bound::Bytes);
+    check_bound(doubling(), Bound::Bytes);
     let error = evaluate_with("'a' * 10**9".into(), MapScope::new(), Limits::default())
         .expect_err("no power");
     assert!(matches!(error.kind(), ErrorKind::Syntax { .. }), "{error}");
+}
+
+/// Each call doubles what came before.
+pub(crate) fn doubling() -> String {
+    (0..21).fold("'a'".to_owned(), |source, _| format!("replace({source}, 'a', 'aa')"))
 }
 
 #[test]
@@ -169,6 +172,8 @@ fn work_on_values_that_were_read_is_charged() {
         format!("starts_with(long, long2) and {}", "starts_with(long, long2) and ".repeat(60))
             + "true",
     );
+    check(format!("len(split('b', long)){}", " + len(split('b', long))".repeat(120)));
+    check(format!("len(replace('b', long, '')){}", " + len(replace('b', long, ''))".repeat(120)));
     // Linear, so that this is far from the limit; a quadratic walk would be beyond it.
     let value = evaluate_with(
         "len(unique(pluck(alike, 'n')))".into(),
@@ -250,6 +255,14 @@ fn parameter_trees() {
     let error = ParameterTemplate::parse(&json!(vec!["{{1}}"; 1001])).expect_err("too many");
     assert!(matches!(error.error.kind(), ErrorKind::TooLarge { what: Bound::Expressions, .. }));
     assert_eq!(error.pointer, "/1000");
+
+    // Each template keeps its pointer.
+    let below = |key: usize| {
+        let tree = json!({ "k".repeat(key): { "a": ["{{ 1 }}"] } });
+        ParameterTemplate::parse(&tree).map(|_| ()).map_err(|error| error.error.kind().clone())
+    };
+    assert_eq!(below(4091), Ok(()));
+    assert_eq!(below(4092), Err(ErrorKind::TooLarge { what: Bound::Pointer, limit: 4096 }));
 
     let nested = |value: Value, depth: usize| (0..depth).fold(value, |value, _| json!([value]));
     let depth_error = |tree: Value, scope: MapScope| {

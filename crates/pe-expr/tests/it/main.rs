@@ -4,6 +4,7 @@ mod documentation;
 mod errors;
 mod hostile;
 mod kinds;
+mod memory;
 mod properties;
 mod references;
 mod semantics;
