@@ -105,7 +105,9 @@ impl<'s> Lexer<'s> {
             return self.text(first).map(Token::Text);
         }
         let rest = self.rest();
-        if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
+        let byte = rest.as_bytes()[0];
+        let matches = |symbol: &&&str| symbol.as_bytes()[0] == byte && rest.starts_with(**symbol);
+        if let Some(symbol) = SYMBOLS.iter().find(matches) {
             self.position += symbol.len();
             return Ok(Token::Symbol(symbol));
         }

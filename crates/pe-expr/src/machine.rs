@@ -27,7 +27,7 @@ pub(crate) fn evaluate<'a>(
     meter: &mut Meter,
 ) -> Result<Slot<'a>, ExprError> {
     let mut machine =
-        Machine { program, scope, meter, stack: Vec::new(), guards: Vec::new(), at: 0 };
+        Machine { program, scope, meter, stack: Vec::with_capacity(4), guards: Vec::new(), at: 0 };
     while let Some((op, place)) = program.code.get(machine.at) {
         machine.at += 1;
         if let Err(kind) = machine.execute(op, place) {

@@ -43,11 +43,12 @@ pub(crate) fn parse(
         start,
         ending,
         limits,
-        code: Vec::new(),
-        constants: Vec::new(),
-        entries: Vec::new(),
-        operands: Vec::new(),
-        uses: Vec::new(),
+        // Room for a condition of the usual length.
+        code: Vec::with_capacity(16),
+        constants: Vec::with_capacity(4),
+        entries: Vec::with_capacity(8),
+        operands: Vec::with_capacity(4),
+        uses: Vec::with_capacity(4),
         depth: 0,
         guards: 0,
     };

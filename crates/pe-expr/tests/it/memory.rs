@@ -53,7 +53,7 @@ fn hostile_expressions_take_little_memory() {
         "[0] * 1000000000".into(),
         "'a' * 9223372036854775807".into(),
     ] {
-        check(&source, 2 << 10);
+        check(&source, 4 << 10);
     }
     check(&"-".repeat(4000), 16 << 10);
     check(&"(".repeat(4000), 16 << 10);
