@@ -3,7 +3,7 @@
 //! Duplicate keys are refused in every object, sizes are checked before memory is taken,
 //! and numbers that JSON cannot hold (NaN, infinities) are errors.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::Deserializer;
@@ -110,6 +110,12 @@ pub enum ReadError {
         /// The limit.
         limit: usize,
     },
+    /// The plan holds more steps than the reader asked for; the rest was not looked at.
+    #[error("the plan has more than {limit} steps; nothing else of it was read")]
+    TooManySteps {
+        /// How many were read.
+        limit: usize,
+    },
     /// The document's top is not an object.
     #[error("expected an object with `goal` and `steps`, found {found}")]
     NotAnObject {
@@ -138,6 +144,26 @@ impl ReadError {
 /// # Errors
 /// Every [`ReadError`] but `NotAnObject` and `Shape`.
 pub fn read_value(bytes: &[u8], format: Format) -> Result<Value, ReadError> {
+    read(bytes, format, None)
+}
+
+/// Takes one element of a document's `steps`, and says whether it wants another one.
+pub(crate) type TakeStep<'t> = &'t mut (dyn FnMut(Value) -> bool + Send);
+
+/// Reads one document whose `steps` are handed on one by one, as they are read: a plan is never
+/// held as a tree of values. In the value that is returned the list is empty.
+///
+/// # Errors
+/// As [`read_value`]; `TooManySteps` when `take` wants no more of them, with a limit of 0.
+pub(crate) fn read_steps(
+    bytes: &[u8],
+    format: Format,
+    take: TakeStep<'_>,
+) -> Result<Value, ReadError> {
+    read(bytes, format, Some(take))
+}
+
+fn read(bytes: &[u8], format: Format, take: Option<TakeStep<'_>>) -> Result<Value, ReadError> {
     if bytes.len() > MAX_DOCUMENT_BYTES {
         return Err(ReadError::TooLarge { bytes: bytes.len(), limit: MAX_DOCUMENT_BYTES });
     }
@@ -148,8 +174,8 @@ pub fn read_value(bytes: &[u8], format: Format) -> Result<Value, ReadError> {
         return Err(ReadError::Empty);
     }
     match format {
-        Format::Json => read_json(text),
-        Format::Yaml => read_yaml(text),
+        Format::Json => read_json(text, take),
+        Format::Yaml => read_yaml(text, take),
     }
 }
 
@@ -165,12 +191,12 @@ pub fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-fn read_json(text: &str) -> Result<Value, ReadError> {
-    let refusal = Cell::new(None);
+fn read_json(text: &str, take: Option<TakeStep<'_>>) -> Result<Value, ReadError> {
+    let (refusal, take) = (Cell::new(None), take.map(RefCell::new));
     let mut reader = serde_json::Deserializer::from_str(text);
     // Our own bound is checked first; the parser's would refuse the last legal depth.
     reader.disable_recursion_limit();
-    let value = Strict { depth: 0, refusal: &refusal }
+    let value = Strict { depth: 0, refusal: &refusal, role: Role::of(&take) }
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
     value.map_err(|error| {
@@ -181,23 +207,23 @@ fn read_json(text: &str) -> Result<Value, ReadError> {
 
 /// The YAML parser recurses with large frames, so it gets a stack of its own: a library
 /// must not depend on how much of its caller's is left.
-fn read_yaml(text: &str) -> Result<Value, ReadError> {
+fn read_yaml(text: &str, take: Option<TakeStep<'_>>) -> Result<Value, ReadError> {
     const STACK_BYTES: usize = 64 * 1024 * 1024;
     let broken = |message: String| ReadError::Syntax { format: Format::Yaml, message, at: None };
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("read-yaml".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || read_yaml_here(text))
+            .spawn_scoped(scope, || read_yaml_here(text, take))
             .map_err(|error| broken(format!("no thread to read it on: {error}")))?
             .join()
             .unwrap_or_else(|_| Err(broken("the parser gave up on it".to_owned())))
     })
 }
 
-fn read_yaml_here(text: &str) -> Result<Value, ReadError> {
-    let refusal = Cell::new(None);
-    let seed = Strict { depth: 0, refusal: &refusal };
+fn read_yaml_here(text: &str, take: Option<TakeStep<'_>>) -> Result<Value, ReadError> {
+    let (refusal, take) = (Cell::new(None), take.map(RefCell::new));
+    let seed = Strict { depth: 0, refusal: &refusal, role: Role::of(&take) };
     let value =
         serde_saphyr::with_deserializer_from_str_with_options(text, yaml_options(), |reader| {
             seed.deserialize(reader)
@@ -222,6 +248,7 @@ fn refused(
         Some(Refusal::Duplicate(key)) => ReadError::DuplicateKey { key, at },
         Some(Refusal::Deep) => ReadError::TooDeep { limit: MAX_NESTING, at },
         Some(Refusal::Long) => ReadError::TooLong { limit: MAX_STEPS },
+        Some(Refusal::Enough) => ReadError::TooManySteps { limit: 0 },
         None => ReadError::Syntax { format, message, at },
     }
 }
@@ -268,26 +295,50 @@ enum Refusal {
     Duplicate(String),
     Deep,
     Long,
+    Enough,
+}
+
+/// What is being read, as far as it matters.
+#[derive(Clone, Copy)]
+enum Role<'r, 't> {
+    /// Anything.
+    Value,
+    /// The whole document, whose steps somebody takes.
+    Document(&'r RefCell<TakeStep<'t>>),
+    /// What stands under `steps`.
+    Steps(&'r RefCell<TakeStep<'t>>),
 }
 
 /// Builds a value and refuses what the two notations would let pass.
 #[derive(Clone, Copy)]
-struct Strict<'r> {
+struct Strict<'r, 't> {
     depth: usize,
     refusal: &'r Cell<Option<Refusal>>,
+    role: Role<'r, 't>,
 }
 
-impl Strict<'_> {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth >= MAX_NESTING {
-            self.refusal.set(Some(Refusal::Deep));
-            return Err(E::custom("nested too deep"));
-        }
-        Ok(Self { depth: self.depth + 1, ..self })
+impl<'r, 't> Role<'r, 't> {
+    fn of(take: &'r Option<RefCell<TakeStep<'t>>>) -> Self {
+        take.as_ref().map_or(Self::Value, Self::Document)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+impl Strict<'_, '_> {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth >= MAX_NESTING {
+            return Err(self.refuse(Refusal::Deep));
+        }
+        Ok(Self { depth: self.depth + 1, role: Role::Value, ..self })
+    }
+
+    /// Notes why; the error only makes the parser stop.
+    fn refuse<E: serde::de::Error>(self, refusal: Refusal) -> E {
+        self.refusal.set(Some(refusal));
+        E::custom("refused")
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_, '_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -295,7 +346,7 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for Strict<'_, '_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -342,13 +393,20 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let inner = self.deeper()?;
-        let mut list = Vec::new();
+        let (mut list, mut count) = (Vec::new(), 0);
         while let Some(item) = items.next_element_seed(inner)? {
-            if list.len() >= MAX_STEPS {
-                self.refusal.set(Some(Refusal::Long));
-                return Err(A::Error::custom("list too long"));
+            if count >= MAX_STEPS {
+                return Err(self.refuse(Refusal::Long));
             }
-            list.push(item);
+            count += 1;
+            match self.role {
+                Role::Steps(take) => {
+                    if !take.borrow_mut()(item) {
+                        return Err(self.refuse(Refusal::Enough));
+                    }
+                }
+                _ => list.push(item),
+            }
         }
         Ok(Value::Array(list))
     }
@@ -358,10 +416,13 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
-                self.refusal.set(Some(Refusal::Duplicate(key)));
-                return Err(A::Error::custom("duplicate key"));
+                return Err(self.refuse(Refusal::Duplicate(key)));
             }
-            let value = entries.next_value_seed(inner)?;
+            let role = match self.role {
+                Role::Document(take) if key == "steps" => Role::Steps(take),
+                _ => Role::Value,
+            };
+            let value = entries.next_value_seed(Strict { role, ..inner })?;
             map.insert(key, value);
         }
         Ok(Value::Object(map))

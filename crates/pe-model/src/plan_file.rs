@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::document::kind_of;
-use crate::{Format, Plan, PlanStep, ReadError, RetryPolicy, nearest, read_value};
+use crate::document::{kind_of, read_steps};
+use crate::{Format, JsonMap, Plan, PlanStep, ReadError, RetryPolicy, nearest};
 
 /// The most steps that a file may hold, whatever the configuration says.
 pub const MAX_STEPS: usize = 1_000_000;
@@ -48,76 +48,111 @@ impl PlanFile {
     /// # Errors
     /// A [`ReadError`]; fields of the wrong type are all listed in `ReadError::Shape`.
     pub fn parse(bytes: &[u8], format: Format) -> Result<Self, ReadError> {
-        Self::from_value(read_value(bytes, format)?)
+        Self::parse_at_most(bytes, format, MAX_STEPS)
+    }
+
+    /// Reads a plan file that is of no use to the caller when it holds more than `limit` steps:
+    /// one that does is given up at the first step too many, whatever comes after it.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and `TooManySteps`.
+    pub fn parse_at_most(bytes: &[u8], format: Format, limit: usize) -> Result<Self, ReadError> {
+        let mut reader = Reader::default();
+        let mut count = 0;
+        let mut take = |step: Value| {
+            count += 1;
+            let wanted = count <= limit;
+            if wanted {
+                reader.step(count - 1, step);
+            }
+            wanted
+        };
+        match read_steps(bytes, format, &mut take) {
+            Ok(top) => reader.finish(top),
+            Err(ReadError::TooManySteps { .. }) => Err(ReadError::TooManySteps { limit }),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads a plan out of a JSON value.
     ///
     /// # Errors
     /// `NotAnObject` or `Shape`.
-    pub fn from_value(value: Value) -> Result<Self, ReadError> {
-        let Value::Object(mut top) = value else {
-            return Err(ReadError::NotAnObject { found: kind_of(&value) });
-        };
+    pub fn from_value(mut value: Value) -> Result<Self, ReadError> {
         let mut reader = Reader::default();
-        reader.take_unknown(&mut top, "", &Plan::FIELDS);
-        let steps = match top.shift_remove("steps") {
-            None => Vec::new(),
-            Some(Value::Array(steps)) => reader.steps(steps),
-            Some(other) => {
-                reader.wrong(
-                    "/steps".to_owned(),
-                    format!("expected a list of steps, found {}", kind_of(&other)),
-                );
-                Vec::new()
+        if let Some(Value::Array(steps)) = value.get_mut("steps") {
+            for (index, step) in std::mem::take(steps).into_iter().enumerate() {
+                reader.step(index, step);
             }
-        };
-        let top = Value::Object(top);
-        let head = Plan::deserialize(&top);
-        if head.is_err() {
-            reader.wrong_fields::<Plan>(&top, "");
         }
-        let head = match head {
-            Ok(head) if reader.wrong.is_empty() => head,
-            _ => return Err(ReadError::Shape(reader.wrong)),
-        };
-        let plan = Plan { steps, ..head };
-        Ok(Self { plan, unknown: reader.unknown })
+        reader.finish(value)
     }
 }
 
+/// Reads steps, then what is around them.
 #[derive(Default)]
 struct Reader {
+    steps: Vec<PlanStep>,
     unknown: Vec<UnknownField>,
     wrong: Vec<ShapeIssue>,
 }
 
 impl Reader {
-    fn steps(&mut self, steps: Vec<Value>) -> Vec<PlanStep> {
-        let mut read = Vec::with_capacity(steps.len());
-        for (index, step) in steps.into_iter().enumerate() {
-            let Value::Object(mut fields) = step else {
-                self.wrong(
-                    format!("/steps/{index}"),
-                    format!("expected a step (an object), found {}", kind_of(&step)),
-                );
-                continue;
-            };
-            // Formatting a pointer costs more than reading a step: it is made only when needed.
-            let known = fields.keys().all(|name| PlanStep::FIELDS.contains(&name.as_str()));
-            if !known {
-                self.take_unknown(&mut fields, &format!("/steps/{index}"), &PlanStep::FIELDS);
-            }
-            if let Some(Value::Object(retry)) = fields.get_mut("retry") {
-                self.take_unknown(retry, &format!("/steps/{index}/retry"), &RETRY_FIELDS);
-            }
-            let fields = Value::Object(fields);
-            match PlanStep::deserialize(&fields) {
-                Ok(step) => read.push(step),
-                Err(_) => self.wrong_fields::<PlanStep>(&fields, &format!("/steps/{index}")),
-            }
+    /// The plan around the steps that were read; `top` is the document without them.
+    fn finish(mut self, top: Value) -> Result<PlanFile, ReadError> {
+        let Value::Object(mut top) = top else {
+            return Err(ReadError::NotAnObject { found: kind_of(&top) });
+        };
+        let of_steps = std::mem::take(&mut self.unknown);
+        self.take_unknown(&mut top, "", &Plan::FIELDS);
+        self.unknown.extend(of_steps);
+        match top.shift_remove("steps") {
+            None | Some(Value::Array(_)) => {}
+            Some(other) => self.wrong(
+                "/steps".to_owned(),
+                format!("expected a list of steps, found {}", kind_of(&other)),
+            ),
         }
-        read
+        let top = Value::Object(top);
+        let head = Plan::deserialize(&top);
+        if head.is_err() {
+            self.wrong_fields::<Plan>(&top, "");
+        }
+        let head = match head {
+            Ok(head) if self.wrong.is_empty() => head,
+            _ => return Err(ReadError::Shape(self.wrong)),
+        };
+        let plan = Plan { steps: self.steps, ..head };
+        Ok(PlanFile { plan, unknown: self.unknown })
+    }
+
+    fn step(&mut self, index: usize, step: Value) {
+        let Value::Object(mut fields) = step else {
+            return self.wrong(
+                format!("/steps/{index}"),
+                format!("expected a step (an object), found {}", kind_of(&step)),
+            );
+        };
+        // Formatting a pointer costs more than reading a step: it is made only when needed.
+        let known = fields.keys().all(|name| PlanStep::FIELDS.contains(&name.as_str()));
+        if !known {
+            self.take_unknown(&mut fields, &format!("/steps/{index}"), &PlanStep::FIELDS);
+        }
+        if let Some(Value::Object(retry)) = fields.get_mut("retry") {
+            self.take_unknown(retry, &format!("/steps/{index}/retry"), &RETRY_FIELDS);
+        }
+        // Whole maps are moved, never copied: they hold most of a plan.
+        let [parameters, metadata] =
+            ["parameters", "metadata"].map(|name| take_map(&mut fields, name));
+        let fields = Value::Object(fields);
+        match PlanStep::deserialize(&fields) {
+            Ok(step) => self.steps.push(PlanStep {
+                parameters: parameters.unwrap_or(step.parameters),
+                metadata: metadata.unwrap_or(step.metadata),
+                ..step
+            }),
+            Err(_) => self.wrong_fields::<PlanStep>(&fields, &format!("/steps/{index}")),
+        }
     }
 
     /// Removes and notes the fields that are not in `known`.
@@ -162,6 +197,14 @@ impl Reader {
 
     fn wrong(&mut self, pointer: String, message: String) {
         self.wrong.push(ShapeIssue { pointer, message });
+    }
+}
+
+/// Takes a field out that is a map, as it should be; another one stays for its error.
+fn take_map(fields: &mut JsonMap, name: &str) -> Option<JsonMap> {
+    match fields.get_mut(name)? {
+        Value::Object(map) => Some(std::mem::take(map)),
+        _ => None,
     }
 }
 
