@@ -236,6 +236,8 @@ pub(crate) enum Drawing {
     Mermaid,
     /// Graphviz.
     Dot,
+    /// A picture that needs no other program, for light and dark pages.
+    Svg,
 }
 
 /// `pe diff`.

@@ -6,10 +6,10 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use pe_model::{Catalog, Plan, PlanFile, RunReport, Strictness, read_value};
+use pe_model::{Catalog, Plan, PlanFile, PlanStep, RunReport, Strictness, read_value};
 use pe_store::{FindError, SqliteStore};
 use pe_validate::{Limits, ValidPlan, check};
-use pe_view::{EdgeKind, PlanView, ViewEdge, executed};
+use pe_view::{CriticalPath, EdgeKind, PlanView, ViewEdge, executed};
 
 use crate::commands::Context;
 use crate::database;
@@ -25,6 +25,7 @@ pub(crate) struct Drawn {
     pub(crate) name: String,
     plan: Plan,
     edges: Option<Vec<ViewEdge>>,
+    critical: Option<CriticalPath>,
 }
 
 /// The database of runs, opened when the first one is named.
@@ -113,13 +114,20 @@ impl Drawn {
     /// A plan that is no file, valid or not.
     pub(crate) fn of(name: String, plan: Plan) -> Self {
         let limits = Limits { strictness: Strictness::Lenient, ..Limits::default() };
-        let edges = check(plan.clone(), &Catalog::default(), &limits).plan.map(|plan| edges(&plan));
-        Self { name, plan, edges }
+        let valid = check(plan.clone(), &Catalog::default(), &limits).plan;
+        let edges = valid.as_ref().map(edges);
+        let critical = valid.as_ref().map(critical_path);
+        Self { name, plan, edges, critical }
     }
 
     /// What the views are made of.
     pub(crate) fn view(&self) -> PlanView<'_> {
         view(&self.plan, self.edges.clone())
+    }
+
+    /// The same with the critical path, which an invalid plan does not have.
+    pub(crate) fn view_with_critical_path(&self) -> PlanView<'_> {
+        PlanView { critical: self.critical.clone(), ..self.view() }
     }
 }
 
@@ -133,6 +141,23 @@ fn view(plan: &Plan, edges: Option<Vec<ViewEdge>>) -> PlanView<'_> {
         Some(edges) => PlanView::new(plan).with_edges(edges),
         None => PlanView::new(plan),
     }
+}
+
+/// The heaviest path by the time that the steps took, if any has been executed, else by the
+/// time that they are known to take, else by their complexity.
+fn critical_path(plan: &ValidPlan) -> CriticalPath {
+    let took = |step: &PlanStep| step.execution_time_ms.map(|ms| ms as f64);
+    let times: Vec<Option<f64>> = plan.plan().steps.iter().map(took).collect();
+    let executed = times.iter().any(Option::is_some);
+    // What did not run took no time.
+    let weights = match executed {
+        true => times.into_iter().map(|time| time.unwrap_or(0.0)).collect(),
+        false => plan.weights(|_| None),
+    };
+    let (places, total) = plan.graph().critical_path(&weights);
+    let stated = plan.stated_durations_ms();
+    let known = executed || places.iter().all(|&place| stated[place].is_some());
+    CriticalPath { places, total_ms: known.then(|| total.round() as u64) }
 }
 
 fn edges(plan: &ValidPlan) -> Vec<ViewEdge> {

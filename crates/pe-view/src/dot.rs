@@ -10,11 +10,15 @@ use crate::drawing::{Drawing, LOOKS, Line, Look, Node, RECOVERY};
 use crate::label::fold;
 use crate::view::{EdgeKind, PlanView};
 
+/// How thick the critical path is, in points.
+const CRITICAL: u8 = 4;
+
 /// Renders a plan as a DOT `digraph`.
 ///
 /// Shapes: box for `normal`, hexagon for `conditional`, double box for `loop`,
 /// parallelogram for `parallel`, rounded box for `fallback`. Solid arrows are dependencies,
-/// dotted ones only wait or, labelled `on failure`, lead to a fallback.
+/// dotted ones only wait or, labelled `on failure`, lead to a fallback. The critical path is
+/// bold.
 pub fn dot(view: &PlanView<'_>) -> String {
     let drawing = Drawing::new(view);
     let goal = escape(&fold(&view.plan.goal));
@@ -29,14 +33,14 @@ pub fn dot(view: &PlanView<'_>) -> String {
         out += &format!(
             "    s{index} [label=\"{}\"{shape}{}];\n",
             label(&drawing.words(index)),
-            colours(drawing.look(index), styles)
+            colours(drawing.look(index), styles, drawing.is_critical(index))
         );
     }
     for index in 0..drawing.missing.len() {
         out += &format!(
             "    m{index} [label=\"{}\"{}];\n",
             label(&drawing.missing_words(index)),
-            colours("missing", vec!["filled"])
+            colours("missing", vec!["filled"], false)
         );
     }
     for line in &drawing.lines {
@@ -59,7 +63,7 @@ fn shape(kind: StepType, styles: &mut Vec<&'static str>) -> &'static str {
     }
 }
 
-fn colours(name: &str, mut styles: Vec<&'static str>) -> String {
+fn colours(name: &str, mut styles: Vec<&'static str>, critical: bool) -> String {
     let Some(Look { fill, stroke, text, width, dashed, .. }) =
         LOOKS.iter().find(|look| look.name == name)
     else {
@@ -68,6 +72,7 @@ fn colours(name: &str, mut styles: Vec<&'static str>) -> String {
     if *dashed {
         styles.push("dashed");
     }
+    let width = if critical { CRITICAL } else { *width };
     format!(
         ", style=\"{}\", fillcolor=\"{fill}\", color=\"{stroke}\", fontcolor=\"{text}\", penwidth={width}",
         styles.join(",")
@@ -79,14 +84,18 @@ fn edge(line: &Line) -> String {
         Node::Step(index) => format!("s{index}"),
         Node::Missing(index) => format!("m{index}"),
     };
-    let look = match (line.kind, line.recovered) {
-        (EdgeKind::Success, _) => String::new(),
-        (EdgeKind::Ordering, _) => " [style=dotted]".to_owned(),
-        (EdgeKind::Fallback, false) => " [style=dotted, label=\"on failure\"]".to_owned(),
-        (EdgeKind::Fallback, true) => format!(
-            " [style=dotted, label=\"on failure\", color=\"{RECOVERY}\", fontcolor=\"{RECOVERY}\", penwidth=2]"
-        ),
+    let mut look = match line.kind {
+        EdgeKind::Success => Vec::new(),
+        EdgeKind::Ordering => vec!["style=dotted".to_owned()],
+        EdgeKind::Fallback => vec!["style=dotted, label=\"on failure\"".to_owned()],
     };
+    if line.recovered {
+        look.push(format!("color=\"{RECOVERY}\", fontcolor=\"{RECOVERY}\", penwidth=2"));
+    }
+    if line.critical {
+        look.push(format!("color=\"#24292f\", penwidth={CRITICAL}"));
+    }
+    let look = if look.is_empty() { String::new() } else { format!(" [{}]", look.join(", ")) };
     format!("    {from} -> s{}{look};\n", line.to)
 }
 

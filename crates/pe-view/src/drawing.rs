@@ -1,6 +1,6 @@
 //! What a diagram shows, before any syntax: nodes, edges and how they are emphasised.
 //!
-//! Shared by Mermaid and DOT, so that both show the same picture of a plan.
+//! Shared by Mermaid, DOT and SVG, so that all show the same picture of a plan.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -74,6 +74,8 @@ pub(crate) struct Line {
     pub(crate) kind: EdgeKind,
     /// Whether the fallback at its end really stood in for the step at its start.
     pub(crate) recovered: bool,
+    /// Whether the critical path takes it.
+    pub(crate) critical: bool,
 }
 
 /// A plan as nodes and lines.
@@ -84,16 +86,27 @@ pub(crate) struct Drawing<'a> {
     pub(crate) lines: Vec<Line>,
     statuses: Vec<StepStatus>,
     executed: bool,
+    /// Whether each step is on the critical path.
+    critical: Vec<bool>,
+    /// The step after each one on the critical path.
+    next: HashMap<usize, usize>,
 }
 
 impl<'a> Drawing<'a> {
     pub(crate) fn new(view: &PlanView<'a>) -> Self {
+        let path = view.critical_places().unwrap_or_default();
+        let mut critical = vec![false; view.plan.steps.len()];
+        for &place in &path {
+            critical[place] = true;
+        }
         let mut drawing = Self {
             steps: &view.plan.steps,
             missing: Vec::new(),
             lines: Vec::new(),
             statuses: view.statuses(),
             executed: view.is_executed(),
+            critical,
+            next: path.windows(2).map(|pair| (pair[0], pair[1])).collect(),
         };
         drawing.draw_lines(view);
         drawing
@@ -152,7 +165,9 @@ impl<'a> Drawing<'a> {
             Entry::Vacant(entry) => {
                 entry.insert(self.lines.len());
                 let recovered = kind == EdgeKind::Fallback && self.recovers(from, to);
-                self.lines.push(Line { from, to, kind, recovered });
+                let next = from.step().and_then(|from| self.next.get(&from));
+                let critical = next == Some(&to);
+                self.lines.push(Line { from, to, kind, recovered, critical });
             }
             Entry::Occupied(entry) => {
                 let line = &mut self.lines[*entry.get()];
@@ -191,6 +206,16 @@ impl<'a> Drawing<'a> {
         if step.is_recovered() { "recovered" } else { self.statuses[index].as_str() }
     }
 
+    /// Where the step stands.
+    pub(crate) fn status(&self, index: usize) -> StepStatus {
+        self.statuses[index]
+    }
+
+    /// Whether the step is on the critical path.
+    pub(crate) fn is_critical(&self, index: usize) -> bool {
+        self.critical[index]
+    }
+
     /// How the step behaves, which its shape shows.
     pub(crate) fn shape(&self, index: usize) -> StepType {
         self.steps[index].step_type
@@ -205,7 +230,7 @@ mod tests {
     use crate::view::ViewEdge;
 
     fn check(plan: &Plan, edges: Option<Vec<ViewEdge>>, expected: &[(Node, usize, EdgeKind)]) {
-        let drawing = Drawing::new(&PlanView { plan, edges });
+        let drawing = Drawing::new(&PlanView { edges, ..PlanView::new(plan) });
         let lines: Vec<_> =
             drawing.lines.iter().map(|line| (line.from, line.to, line.kind)).collect();
         assert_eq!(lines, expected);

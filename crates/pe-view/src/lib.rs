@@ -1,7 +1,7 @@
-//! Pure, deterministic views of plans: text, Mermaid, DOT and diffs.
+//! Pure, deterministic views of plans: text, Mermaid, DOT, SVG and diffs.
 //!
 //! A [`PlanView`] is a plan, executed or not, with the edges that its validation found.
-//! [`text()`], [`mermaid()`] and [`dot()`] render it; [`diff()`] compares two plans, scores
+//! [`text()`], [`mermaid()`], [`dot()`] and [`svg()`] render it; [`diff()`] compares two plans, scores
 //! both and says which is better, [`diff_text()`] says so to people.
 //!
 //! ```
@@ -44,6 +44,7 @@ mod drawing;
 
 mod dot;
 mod mermaid;
+mod svg;
 
 mod diff;
 mod review;
@@ -55,5 +56,6 @@ pub use label::glyph;
 pub use mermaid::mermaid;
 pub use review::diff_text;
 pub use score::ScorePart;
+pub use svg::svg;
 pub use text::{text, text_with};
-pub use view::{EdgeKind, PlanView, ViewEdge, executed};
+pub use view::{CriticalPath, EdgeKind, PlanView, ViewEdge, executed};

@@ -11,11 +11,15 @@ use pe_model::StepType;
 use crate::drawing::{Drawing, LOOKS, Line, Node, RECOVERY};
 use crate::view::{EdgeKind, PlanView};
 
+/// How thick the critical path is, in pixels.
+const CRITICAL: u8 = 5;
+
 /// Renders a plan as a Mermaid `flowchart TD`.
 ///
 /// Shapes: rectangle for `normal`, hexagon for `conditional`, double-sided box for `loop`,
 /// parallelogram for `parallel`, stadium for `fallback`. Solid arrows are dependencies,
-/// dotted ones only wait or, labelled `on failure`, lead to a fallback.
+/// dotted ones only wait or, labelled `on failure`, lead to a fallback. The critical path is
+/// thick.
 pub fn mermaid(view: &PlanView<'_>) -> String {
     let drawing = Drawing::new(view);
     let mut out = String::from("flowchart TD\n");
@@ -35,6 +39,7 @@ pub fn mermaid(view: &PlanView<'_>) -> String {
     }
     push_classes(&mut out, &drawing);
     push_recoveries(&mut out, &drawing.lines);
+    push_critical_path(&mut out, &drawing);
     out
 }
 
@@ -93,6 +98,27 @@ fn push_classes(out: &mut String, drawing: &Drawing<'_>) {
 fn push_recoveries(out: &mut String, lines: &[Line]) {
     for (place, _) in lines.iter().enumerate().filter(|(_, line)| line.recovered) {
         *out += &format!("    linkStyle {place} stroke:{RECOVERY},stroke-width:3px\n");
+    }
+}
+
+/// The last class and the last links that are named win over those before.
+fn push_critical_path(out: &mut String, drawing: &Drawing<'_>) {
+    let steps: Vec<String> = (0..drawing.steps.len())
+        .filter(|&index| drawing.is_critical(index))
+        .map(|index| name(Node::Step(index)))
+        .collect();
+    if steps.is_empty() {
+        return;
+    }
+    *out += &format!(
+        "    classDef critical stroke-width:{CRITICAL}px\n    class {} critical\n",
+        steps.join(",")
+    );
+    let numbered = drawing.lines.iter().enumerate();
+    let links: Vec<String> =
+        numbered.filter(|(_, line)| line.critical).map(|(place, _)| place.to_string()).collect();
+    if !links.is_empty() {
+        *out += &format!("    linkStyle {} stroke-width:{CRITICAL}px\n", links.join(","));
     }
 }
 

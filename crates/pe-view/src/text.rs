@@ -5,8 +5,11 @@
 
 use pe_model::PlanStep;
 
-use crate::label::{action, fold, glyph, tool};
+use crate::label::{action, duration, fold, glyph, tool};
 use crate::view::PlanView;
+
+/// How many steps of the critical path are named.
+const NAMED: usize = 12;
 
 /// Renders a plan as indented lines for people.
 ///
@@ -21,7 +24,8 @@ use crate::view::PlanView;
 /// ```
 ///
 /// Where a step has no action, its tool's name stands there. A failed step that another
-/// one stands in for keeps `✗` and ends with `(recovered by: …)`.
+/// one stands in for keeps `✗` and ends with `(recovered by: …)`. A critical path of more than
+/// one step is one more line: `Critical path: a → b (1.2 s)`.
 pub fn text(view: &PlanView<'_>) -> String {
     text_with(view, |_| Vec::new())
 }
@@ -46,7 +50,28 @@ pub fn text_with(view: &PlanView<'_>, mut below: impl FnMut(usize) -> Vec<String
         }
     }
     out += &format!("\nProgress: {:.1}%\n", plan.progress());
+    if let Some((path, time)) = critical_path(view) {
+        let time = time.map_or_else(String::new, |time| format!(" ({time})"));
+        out += &format!("Critical path: {path}{time}\n");
+    }
     out
+}
+
+/// The steps of the critical path, the middle of a long one left out, and how long it takes.
+pub(crate) fn critical_path(view: &PlanView<'_>) -> Option<(String, Option<String>)> {
+    let places = view.critical_places()?;
+    let id = |&place: &usize| match fold(view.plan.steps[place].step_id.as_str()) {
+        id if id.is_empty() => "(no id)".to_owned(),
+        id => id,
+    };
+    let names: Vec<String> = if places.len() <= NAMED {
+        places.iter().map(id).collect()
+    } else {
+        let (first, last) = (&places[..NAMED / 2], &places[places.len() - NAMED / 2..]);
+        let more = format!("… {} more …", places.len() - first.len() - last.len());
+        first.iter().map(id).chain([more]).chain(last.iter().map(id)).collect()
+    };
+    Some((names.join(" → "), view.critical.as_ref()?.total_ms.map(duration)))
 }
 
 fn push_step(out: &mut String, step: &PlanStep) {

@@ -31,6 +31,15 @@ pub struct ViewEdge {
     pub kind: EdgeKind,
 }
 
+/// The path through a plan that decides how long it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CriticalPath {
+    /// Its steps from first to last, as places in `Plan::steps`.
+    pub places: Vec<usize>,
+    /// How long it takes in milliseconds, where the durations of its steps are known.
+    pub total_ms: Option<u64>,
+}
+
 /// A plan to be shown, and the edges that its validation found, if it was validated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanView<'a> {
@@ -40,17 +49,33 @@ pub struct PlanView<'a> {
     /// declare, which is all that can be known of an invalid plan. Edges that name a place
     /// outside the plan are ignored; edges from `fallback_for` need not be listed.
     pub edges: Option<Vec<ViewEdge>>,
+    /// What every view marks as the critical path. Places outside the plan are ignored, and
+    /// a path of a single step is not shown.
+    pub critical: Option<CriticalPath>,
 }
 
 impl<'a> PlanView<'a> {
     /// The plan with the edges that its steps declare.
     pub fn new(plan: &'a Plan) -> Self {
-        Self { plan, edges: None }
+        Self { plan, edges: None, critical: None }
     }
 
     /// The same plan with exactly these edges (and those from `fallback_for`).
     pub fn with_edges(self, edges: Vec<ViewEdge>) -> Self {
         Self { edges: Some(edges), ..self }
+    }
+
+    /// The same plan with this critical path, `total_ms` milliseconds long where that is known.
+    pub fn with_critical_path(self, places: Vec<usize>, total_ms: Option<u64>) -> Self {
+        Self { critical: Some(CriticalPath { places, total_ms }), ..self }
+    }
+
+    /// The steps of the critical path that there are, if it is worth showing.
+    pub(crate) fn critical_places(&self) -> Option<Vec<usize>> {
+        let known = |&place: &usize| place < self.plan.steps.len();
+        let places: Vec<usize> =
+            self.critical.as_ref()?.places.iter().copied().filter(known).collect();
+        (places.len() > 1).then_some(places)
     }
 
     /// The status of each step, in plan order, with [`StepStatus::Ready`] derived.

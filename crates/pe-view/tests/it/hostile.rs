@@ -4,7 +4,7 @@
 //! grammars and not from the renderers.
 
 use pe_model::{Plan, PlanStatus, PlanStep, StepId, StepStatus, StepType};
-use pe_view::{PlanView, dot, mermaid, text};
+use pe_view::{PlanView, dot, mermaid, svg, text};
 use proptest::prelude::*;
 
 /// Text with all that diagrams, Markdown, HTML and terminals could trip over.
@@ -136,6 +136,27 @@ proptest! {
                     nodes += usize::from(open.starts_with('s'));
                 }
                 None => prop_assert!(mermaid_statement(line), "{}", line),
+            }
+        }
+        prop_assert_eq!(nodes, plan.steps.len());
+    }
+
+    #[test]
+    fn svg_is_well_formed(plan in hostile_plan()) {
+        let drawn = svg(&PlanView::new(&plan));
+        let document = roxmltree::Document::parse(&drawn)
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let tags = ["svg", "title", "desc", "style", "rect", "g", "path", "text"];
+        let mut nodes = 0;
+        for element in document.descendants().filter(roxmltree::Node::is_element) {
+            prop_assert!(tags.contains(&element.tag_name().name()), "{:?}", element);
+            let class = element.attribute("class").unwrap_or_default();
+            let is_step = class.starts_with("node ") && class != "node missing";
+            nodes += usize::from(is_step);
+            let words = element.text().unwrap_or_default();
+            if ["text", "title"].contains(&element.tag_name().name()) {
+                prop_assert!(!words.chars().any(char::is_control), "{:?}", words);
+                prop_assert!(words.chars().count() < 4_000);
             }
         }
         prop_assert_eq!(nodes, plan.steps.len());

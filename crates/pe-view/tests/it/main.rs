@@ -2,6 +2,7 @@
 
 mod comparing;
 mod hostile;
+mod picturing;
 mod rendering;
 
 use pe_model::{Format, Plan, PlanFile, RunReport};
