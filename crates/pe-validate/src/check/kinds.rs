@@ -102,7 +102,7 @@ impl Checker {
         ] {
             if let Some(expr) = expr {
                 let kinds = |known: &dyn Fn(&Read<'_>) -> Kinds| Expr::kinds(expr, known);
-                self.held(reader, Field(field, ""), expr.source(), taken, kinds);
+                self.held(reader, Field(field, ""), taken, kinds);
             }
         }
         let spec = reader.facts.catalog.get(&reader.step.tool);
@@ -125,7 +125,7 @@ impl Checker {
             let Some(shape) = shape else { continue };
             let taken = Taken { kinds: shape.kinds(), by: "the tool" };
             let kinds = |known: &dyn Fn(&Read<'_>) -> Kinds| Template::kinds(template, known);
-            self.held(reader, Field("parameters", pointer), template.source(), taken, kinds);
+            self.held(reader, Field("parameters", pointer), taken, kinds);
         }
     }
 
@@ -133,7 +133,6 @@ impl Checker {
         &mut self,
         reader: &Reader<'_>,
         field: Field<'_>,
-        text: &str,
         taken: Taken,
         kinds: impl Fn(&dyn Fn(&Read<'_>) -> Kinds) -> Kinds,
     ) {
@@ -161,7 +160,6 @@ impl Checker {
         if is_certain {
             self.with_harm(Harm::Unsound);
         }
-        self.inside(text, 0);
     }
 
     /// Holds a path into a step's state against what states hold.
