@@ -1,6 +1,7 @@
 //! Who comes before whom, asked about single pairs, within a bounded amount of work.
 
 use daggy::petgraph::graph::NodeIndex;
+use daggy::petgraph::visit::EdgeRef as _;
 
 use super::{EdgeKind, StepGraph};
 
@@ -36,52 +37,57 @@ impl<'g> Reach<'g> {
 
     /// Whether `later` waits for `earlier`, over whatever edges; `None` when out of work.
     pub(crate) fn waits(&mut self, earlier: usize, later: usize) -> Option<bool> {
-        self.search(earlier, |_, _| true, later)
+        let level = self.levels[later];
+        let found = self.search(earlier, level, |_, _| true, |node| node == later)?;
+        Some(found.is_some())
     }
 
-    /// Whether `later` can only succeed after `earlier` has, because the steps between them
-    /// need one another; `needs` tells whether a step needs all that it waits for.
-    pub(crate) fn is_needed(
+    /// The first of some steps that was come to and can only succeed after `earlier` has,
+    /// because the steps between them need one another; `None` when out of work.
+    ///
+    /// `needs` tells whether a step needs all that it waits for, `is_wanted` which ones are
+    /// meant; none of those lies deeper than `level`.
+    pub(crate) fn needing(
         &mut self,
         earlier: usize,
-        later: usize,
+        level: u32,
         needs: impl Fn(usize) -> bool,
-    ) -> Option<bool> {
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Option<Option<usize>> {
         let steps = self.graph.steps;
         let follows =
             |to: usize, kind: EdgeKind| kind == EdgeKind::Trigger && to < steps && needs(to);
-        self.search(earlier, follows, later)
+        self.search(earlier, level, follows, is_wanted)
     }
 
     fn search(
         &mut self,
         from: usize,
+        level: u32,
         follows: impl Fn(usize, EdgeKind) -> bool,
-        to: usize,
-    ) -> Option<bool> {
-        let target = self.levels[to];
-        if self.levels[from] >= target {
-            return Some(from == to);
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Option<Option<usize>> {
+        if self.levels[from] >= level {
+            return Some(None);
         }
         self.search += 1;
         let mut open = vec![from];
         while let Some(node) = open.pop() {
-            use daggy::petgraph::visit::EdgeRef as _;
             for edge in self.graph.dag.graph().edges(NodeIndex::new(node)) {
                 self.work = self.work.checked_sub(1)?;
                 let next = edge.target().index();
-                if !follows(next, *edge.weight()) {
+                if self.levels[next] > level || !follows(next, *edge.weight()) {
                     continue;
                 }
-                if next == to {
-                    return Some(true);
+                if is_wanted(next) {
+                    return Some(Some(next));
                 }
-                if self.levels[next] < target && self.seen[next] != self.search {
+                if self.levels[next] < level && self.seen[next] != self.search {
                     self.seen[next] = self.search;
                     open.push(next);
                 }
             }
         }
-        Some(false)
+        Some(None)
     }
 }

@@ -175,26 +175,31 @@ fn unread(whole: &Whole<'_>, idle: &[Stated], chained: &HashSet<usize>) -> Vec<u
 
 /// Stated dependencies that another dependency of the same step implies, and which one.
 fn implied(whole: &Whole<'_>) -> Vec<(Stated, usize)> {
+    let steps = whole.plan.steps.len();
     let mut reach = Reach::new(whole.graph, WORK);
+    // The step whose dependency each one is, as far as it was come to.
+    let mut dependency_of = vec![usize::MAX; steps];
     let mut found = Vec::new();
-    for step in 0..whole.plan.steps.len() {
+    for step in 0..steps {
         let triggers = whole.graph.triggers(step);
         if triggers.len() < 2 || !whole.needs_all(step) {
             continue;
         }
+        let mut deepest = 0;
+        for &on in triggers {
+            dependency_of[on as usize] = step;
+            deepest = deepest.max(reach.level(on as usize));
+        }
         for one in unread_dependencies(whole, step) {
-            for &by in triggers {
-                if by as usize == one.on || whole.has_stand_in(one.on) {
-                    continue;
-                }
-                match reach.is_needed(one.on, by as usize, |place| whole.needs_all(place)) {
-                    Some(true) => {
-                        found.push((one, by as usize));
-                        break;
-                    }
-                    Some(false) => {}
-                    None => return found,
-                }
+            if whole.has_stand_in(one.on) {
+                continue;
+            }
+            let needs = |place| whole.needs_all(place);
+            let is_other = |place: usize| place < steps && dependency_of[place] == step;
+            match reach.needing(one.on, deepest, needs, is_other) {
+                Some(Some(by)) => found.push((one, by)),
+                Some(None) => {}
+                None => return found,
             }
         }
     }
