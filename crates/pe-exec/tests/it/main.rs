@@ -4,6 +4,7 @@
 
 mod support;
 
+mod advice;
 mod attempts;
 mod drafting;
 mod driver;
