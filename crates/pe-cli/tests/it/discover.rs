@@ -95,9 +95,12 @@ fn s1_graph_draws_plans_and_runs() {
       ○ [join] Put both together (echo)
 
     Progress: 0.0%
+    Critical path: left → join
     ");
     let dot = world.pe(&["graph", "plan.json", "--format", "dot"]).exits(0).stdout;
     assert!(dot.starts_with("digraph"), "{dot}");
+    let svg = world.pe(&["graph", "plan.json", "--format", "svg"]).exits(0).stdout;
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
     let mermaid = world.pe(&["graph", "plan.json", "--format", "mermaid"]).exits(0).stdout;
     assert!(mermaid.starts_with("flowchart TD"), "{mermaid}");
     assert_eq!(mermaid.matches("-->").count(), 2, "edges that only references imply: {mermaid}");
@@ -107,6 +110,46 @@ fn s1_graph_draws_plans_and_runs() {
     done.prints("Status: completed").prints("✓ [join]").prints("Progress: 100.0%");
     let done = world.pe_reading(&["graph", "-"], b"{\"run_id\": 1}").exits(3);
     done.says("as the JSON of a run");
+}
+
+#[test]
+fn the_critical_path_follows_what_is_known_of_time() {
+    let world = World::new();
+    world.write(
+        "plan.json",
+        r#"{"goal": "g", "steps": [
+            {"step_id": "a", "tool": "echo", "parameters": {"value": 1},
+              "metadata": {"duration_ms": 1500}},
+            {"step_id": "b", "tool": "echo", "parameters": {"value": 1},
+              "metadata": {"duration_ms": 20}},
+            {"step_id": "end", "tool": "echo", "dependencies": ["a", "b"],
+              "parameters": {"value": 1}, "metadata": {"duration_ms": 1}}]}"#,
+    );
+    world.pe(&["graph", "plan.json"]).exits(0).prints("Critical path: a → end (1.5 s)");
+    // A run knows better than what its plan stated.
+    let mut run = world.pe(&["run", "plan.json", "--json"]).exits(0).json();
+    for (step, took) in run["steps"].as_array_mut().unwrap().iter_mut().zip([3, 70, 9]) {
+        step["execution_time_ms"] = took.into();
+    }
+    let drawn = world.pe_reading(&["graph", "-"], run.to_string().as_bytes()).exits(0);
+    drawn.prints("Critical path: b → end (79 ms)");
+    // An estimate is not shown as a duration.
+    let unknown = r#"{"goal": "g", "steps": [{"step_id": "a", "tool": "echo"},
+        {"step_id": "b", "tool": "echo", "dependencies": ["a"]}]}"#;
+    world.write("unknown.json", unknown);
+    world.pe(&["graph", "unknown.json"]).exits(0).prints("Critical path: a → b\n");
+    // One step alone is no path, and an invalid plan has none.
+    world.write("one.json", r#"{"goal": "g", "steps": [{"step_id": "a", "tool": "echo"}]}"#);
+    let circle = r#"{"goal": "g", "steps": [
+        {"step_id": "a", "tool": "echo", "dependencies": ["b"]},
+        {"step_id": "b", "tool": "echo", "dependencies": ["a"]}]}"#;
+    world.write("circle.json", circle);
+    for file in ["one.json", "circle.json"] {
+        let drawn = world.pe(&["graph", file]).exits(0).stdout;
+        assert!(!drawn.contains("Critical path"), "{drawn}");
+    }
+    let drawn = world.pe(&["graph", "circle.json", "--format", "svg"]).exits(0).stdout;
+    assert!(drawn.contains(">cycle</text>"), "{drawn}");
 }
 
 #[test]

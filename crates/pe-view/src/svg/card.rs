@@ -7,7 +7,7 @@ use super::measure::{is_unsure, width, wrap};
 use crate::drawing::Drawing;
 use crate::label::{duration, fold, glyph, shorten};
 
-/// The widest text in a box, in pixels.
+/// The widest text in the box of a step, in pixels.
 const WIDEST: f64 = 216.0;
 /// The font sizes of the first line and of the others.
 pub(super) const SIZES: [f64; 2] = [13.0, 11.5];
@@ -26,6 +26,8 @@ const MAX_TITLE: usize = 400;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Words {
     pub(super) text: String,
+    /// Whether it is the name of the box.
+    pub(super) bold: bool,
     /// The middle of the line, from the top of the box.
     pub(super) middle: f64,
     /// The width to squeeze the text to, where the estimate cannot be trusted.
@@ -38,7 +40,6 @@ pub(super) struct Card {
     pub(super) look: &'static str,
     pub(super) outline: Outline,
     pub(super) critical: bool,
-    /// The first is bold.
     pub(super) words: Vec<Words>,
     /// What a pointer shows and a screen reader reads; not yet escaped.
     pub(super) title: String,
@@ -63,12 +64,13 @@ impl Card {
         for (place, line) in lines.iter().enumerate() {
             let kind = place.min(1);
             let size = if place == 0 { SIZES[0] * BOLD } else { SIZES[1] };
-            for text in wrap(line, size, WIDEST, 2) {
+            for text in wrap(line, size, widest_of(outline), 2) {
                 let wide = width(&text, size);
                 widest = widest.max(wide);
                 card.words.push(Words {
                     middle: card.size.height + LINES[kind] / 2.0,
                     squeeze: is_unsure(&text).then_some(wide),
+                    bold: place == 0,
                     text,
                 });
                 card.size.height += LINES[kind];
@@ -107,7 +109,7 @@ impl Card {
     /// A box with a bar below its first line.
     pub(super) fn with_bar(mut self, bar: Vec<(&'static str, f64)>) -> Self {
         let room = BAR.height + AROUND_BAR;
-        for words in self.words.iter_mut().skip(1) {
+        for words in self.words.iter_mut().filter(|words| !words.bold) {
             words.middle += room;
         }
         self.size.height += room;
@@ -120,6 +122,11 @@ impl Card {
     pub(super) fn bar_top(&self) -> f64 {
         PAD.height + LINES[0] + AROUND_BAR / 2.0
     }
+}
+
+/// The widest text in a box, in pixels.
+fn widest_of(outline: Outline) -> f64 {
+    if outline == Outline::Group { BAR.width } else { WIDEST }
 }
 
 fn title(drawing: &Drawing<'_>, index: usize) -> String {

@@ -15,7 +15,7 @@ use crate::drawing::{Drawing, LOOKS, Node};
 use crate::label::{duration, fold, glyph, shorten};
 
 /// The most boxes.
-pub(super) const BOXES: usize = 30;
+pub(super) const BOXES: usize = 20;
 /// How many steps a box names.
 const NAMED: usize = 3;
 /// The longest id in such a list, in characters.
@@ -112,10 +112,10 @@ fn card(drawing: &Drawing<'_>, group: &Group, most: usize) -> Card {
         return Card::step(drawing, step);
     }
     let layers = match group.last - group.first {
-        0 => format!("Layer {}", count(group.first + 1)),
-        _ => format!("Layers {}–{}", count(group.first + 1), count(group.last + 1)),
+        0 => format!("layer {}", count(group.first + 1)),
+        _ => format!("layers {} to {}", count(group.first + 1), count(group.last + 1)),
     };
-    let mut lines = vec![format!("{layers} · {} steps", count(group.steps.len()))];
+    let mut lines = vec![format!("{} steps", count(group.steps.len())), layers];
     let statuses = statuses(drawing, group);
     lines.push(
         statuses

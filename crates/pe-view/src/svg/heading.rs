@@ -14,7 +14,7 @@ const MAX_GOAL: usize = 300;
 const GOAL: (f64, f64) = (17.0, 24.0);
 const FACT: (f64, f64) = (12.5, 19.0);
 /// The least width of the text, in pixels, and the most.
-const LEAST: f64 = 300.0;
+const LEAST: f64 = 460.0;
 const MOST: f64 = 900.0;
 /// How long a piece of the critical path is shown beside its name, in pixels.
 const SWATCH: f64 = 26.0;

@@ -176,8 +176,8 @@ impl Canvas {
         }
         let middle = rect.x + rect.width / 2.0;
         // Boxes of a column may be wider than their words, but never higher.
-        for (place, Words { text, middle: down, squeeze }) in card.words.iter().enumerate() {
-            let class = if place == 0 { " class=\"id\"" } else { "" };
+        for Words { text, bold, middle: down, squeeze } in &card.words {
+            let class = if *bold { " class=\"id\"" } else { "" };
             let squeeze = squeeze.map_or_else(String::new, |width| {
                 format!(" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\"", number(width))
             });

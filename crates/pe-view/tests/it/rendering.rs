@@ -1,7 +1,7 @@
 //! The text form, character by character, and snapshots of all three forms.
 
 use pe_model::{Plan, PlanStatus, PlanStep, StepId, StepStatus};
-use pe_view::{EdgeKind, PlanView, ViewEdge, dot, executed, glyph, mermaid, text};
+use pe_view::{EdgeKind, PlanView, ViewEdge, dot, executed, glyph, mermaid, svg, text};
 
 /// Snapshots all three forms of one plan.
 fn check(name: &str, view: &PlanView<'_>) {
@@ -88,6 +88,42 @@ fn a_run_with_a_failure_and_its_recovery() {
     assert_eq!((&plan.goal, plan.status), (&report.goal, report.status));
     assert_eq!((&plan.plan_id, &plan.steps), (&report.plan_id, &report.steps));
     check("run", &PlanView::from(&plan));
+}
+
+#[test]
+fn the_critical_path_is_in_every_form_if_it_is_given() {
+    let plan = super::plan("shapes");
+    let plain = PlanView::new(&plan);
+    // The last place is in no plan, and a step alone is no path.
+    for places in [vec![], vec![2], vec![2, 99]] {
+        let view = plain.clone().with_critical_path(places, Some(5));
+        for draw in [text, mermaid, dot, svg] {
+            assert_eq!(draw(&view), draw(&plain));
+        }
+    }
+    let edges = [(0, 1), (1, 3), (2, 3)];
+    let edges = edges.map(|(from, to)| ViewEdge { from, to, kind: EdgeKind::Success }).to_vec();
+    let plain = plain.with_edges(edges);
+    let view = plain.clone().with_critical_path(vec![0, 1, 3], Some(1_500));
+    let added = |draw: fn(&PlanView<'_>) -> String| {
+        let (before, after) = (draw(&plain), draw(&view));
+        let known: Vec<&str> = before.lines().collect();
+        let new = after.lines().filter(|line| !known.contains(line)).map(str::to_owned);
+        new.collect::<Vec<String>>()
+    };
+    insta::assert_snapshot!("critical.txt", added(text).join("\n"));
+    insta::assert_snapshot!("critical.mermaid", added(mermaid).join("\n"));
+    insta::assert_snapshot!("critical.dot", added(dot).join("\n"));
+}
+
+#[test]
+fn a_long_critical_path_is_named_by_its_ends() {
+    let steps = (0..1_000).map(|id: usize| PlanStep::new(format!("s{id}").as_str(), "echo"));
+    let plan = Plan { steps: steps.collect(), ..Plan::default() };
+    let drawn = text(&PlanView::new(&plan).with_critical_path((0..1_000).collect(), None));
+    let expected = "Critical path: s0 → s1 → s2 → s3 → s4 → s5 → … 988 more … → \
+                    s994 → s995 → s996 → s997 → s998 → s999\n";
+    assert!(drawn.ends_with(expected), "{}", &drawn[drawn.len() - 200..]);
 }
 
 #[test]
