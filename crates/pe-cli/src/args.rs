@@ -55,7 +55,7 @@ pub(crate) struct Global {
     /// ~/.local/share; PE_DB sets another default)
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) db: Option<PathBuf>,
-    /// When to colour stderr
+    /// When to use colours
     #[arg(
         long,
         global = true,
@@ -64,7 +64,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) color: Color,
-    /// Say nothing on stderr but errors and what needs a person
+    /// Say nothing on stderr but errors and what needs a person; of findings only errors
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
 }
@@ -191,8 +191,11 @@ pub(crate) struct ValidateVerb {
     /// Read in this notation (default: from the file's name, else from its first character)
     #[arg(long, value_name = "NOTATION", help_heading = "Reading")]
     pub(crate) format: Option<Notation>,
-    /// Print one JSON document
+    /// Print one line a finding, FILE:LINE:COLUMN: SEVERITY[CODE]: ..., for other programs
     #[arg(long)]
+    pub(crate) short: bool,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "short")]
     pub(crate) json: bool,
 }
 

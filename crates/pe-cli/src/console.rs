@@ -6,6 +6,7 @@ use console::{Style, Term};
 
 use crate::args::Color;
 use crate::failure::Failure;
+use crate::findings::Canvas;
 use crate::words;
 
 /// The columns that are taken where no terminal says how many it has.
@@ -18,6 +19,8 @@ pub(crate) struct Console {
     pub(crate) quiet: bool,
     /// Whether stderr is coloured.
     pub(crate) color: bool,
+    /// Whether stdout is coloured.
+    pub(crate) stdout_color: bool,
     /// Whether stderr is a terminal that can be drawn on.
     pub(crate) is_live: bool,
     /// Whether somebody can be asked: stdin and stderr are terminals.
@@ -51,17 +54,20 @@ impl Console {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let stderr_is_terminal = io::stderr().is_terminal();
+        let stdout_is_terminal = io::stdout().is_terminal();
+        let colored = |is_terminal| match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && !dumb && !set("NO_COLOR"),
+        };
         let (height, width) = Term::stderr().size_checked().unwrap_or((24, WIDTH as u16));
         Self {
             quiet,
-            color: match color {
-                Color::Always => true,
-                Color::Never => false,
-                Color::Auto => stderr_is_terminal && !dumb && !set("NO_COLOR"),
-            },
+            color: colored(stderr_is_terminal),
+            stdout_color: colored(stdout_is_terminal),
             is_live: stderr_is_terminal && !dumb,
             can_ask: stderr_is_terminal && io::stdin().is_terminal(),
-            stdout_is_terminal: io::stdout().is_terminal(),
+            stdout_is_terminal,
             width: usize::from(width).clamp(20, 240),
             height: usize::from(height).max(4),
         }
@@ -72,6 +78,19 @@ impl Console {
     pub(crate) fn for_stdout(&self) -> Self {
         let width = if self.stdout_is_terminal { self.width } else { usize::MAX };
         Self { color: false, width, ..self.clone() }
+    }
+
+    /// What findings are drawn on that go to stdout; a pipe has as many columns as a terminal
+    /// that does not say how many it has.
+    pub(crate) fn stdout_canvas(&self) -> Canvas {
+        let size = Term::stdout().size_checked().filter(|_| self.stdout_is_terminal);
+        let width = size.map_or(WIDTH, |(_, width)| usize::from(width));
+        Canvas { width: width.clamp(20, 240), color: self.stdout_color }
+    }
+
+    /// The same for stderr, where a program that reads it wants lines and no drawing.
+    pub(crate) fn stderr_canvas(&self) -> Option<Canvas> {
+        self.is_live.then_some(Canvas { width: self.width, color: self.color })
     }
 
     /// Says something that must be heard. A stderr that is closed is nobody's error.

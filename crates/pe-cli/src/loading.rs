@@ -9,11 +9,13 @@ use pe_validate::{Checked, Code, Finding, Limits, Severity, ValidPlan, Validatio
 
 use crate::args::{Parameter, ReadArgs};
 use crate::commands::Context;
+use crate::console::Console;
 use crate::document::{Document, Source};
 use crate::failure::Failure;
+use crate::findings::{self, Canvas};
 use crate::settings::Settings;
 use crate::tooling::Tooling;
-use crate::words::{count, printable};
+use crate::words::one_line;
 
 /// A plan file and what was found in it.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Loaded {
     pub(crate) written: Option<Arc<Plan>>,
     /// The plan that can be executed, when there is no error.
     pub(crate) plan: Option<ValidPlan>,
+    /// The file, when there is something to show in it.
+    source: Option<Vec<u8>>,
 }
 
 impl Loaded {
@@ -40,11 +44,13 @@ impl Loaded {
         let bytes = match document.bytes {
             Ok(bytes) => bytes,
             Err(error) => {
-                return Self { name, report: unreadable(&error), written: None, plan: None };
+                let report = unreadable(&error);
+                return Self { name, report, written: None, plan: None, source: None };
             }
         };
-        let checked =
+        let mut checked =
             Self::of(name, pe_validate::check_file(&bytes, document.format, catalog, limits));
+        checked.source = Some(bytes).filter(|_| !checked.report.findings.is_empty());
         if parameters.is_empty() { checked } else { checked.with(catalog, limits, parameters) }
     }
 
@@ -54,7 +60,7 @@ impl Loaded {
     }
 
     fn of(name: String, Checked { report, written, plan }: Checked) -> Self {
-        Self { name, report, written, plan }
+        Self { name, report, written, plan, source: None }
     }
 
     /// The same with values in the plan's context. They cannot make a plan more or less valid:
@@ -78,10 +84,7 @@ impl Loaded {
         self,
         context: &Context,
     ) -> Result<ValidPlan, Box<(ValidationReport, Failure)>> {
-        let findings = self.findings(context.console.quiet);
-        if !findings.is_empty() {
-            context.console.say(&findings);
-        }
+        self.say_findings(&context.console);
         let verdict = self.verdict();
         self.plan.ok_or_else(|| {
             let failure = Failure::invalid(format!("{verdict}; nothing was executed"));
@@ -89,28 +92,45 @@ impl Loaded {
         })
     }
 
-    /// Every finding, a line each; only the errors when `quiet`.
-    pub(crate) fn findings(&self, quiet: bool) -> String {
-        let mut report = self.report.clone();
-        if quiet {
-            report.findings.retain(|finding| finding.severity == Severity::Error);
+    /// Says the findings on stderr: drawn for a person, a line each for a program.
+    pub(crate) fn say_findings(&self, console: &Console) {
+        // Hints are for whoever writes the plan, not for whoever runs it.
+        let least = if console.quiet { Severity::Error } else { Severity::Warning };
+        let findings = findings::told(&self.report, least);
+        if findings.is_empty() {
+            return;
         }
-        printable(&report.render(&self.name)).into_owned()
+        console.say(&match (console.stderr_canvas(), &self.source) {
+            (Some(canvas), Some(source)) => {
+                findings::drawn(&findings, &self.name, source, canvas) + "\n"
+            }
+            _ => findings::lines(&findings, &self.name),
+        });
+    }
+
+    /// The findings drawn in the file.
+    pub(crate) fn drawn(&self, canvas: Canvas, quiet: bool) -> String {
+        let findings = findings::told(&self.report, least(quiet));
+        findings::drawn(&findings, &self.name, self.source.as_deref().unwrap_or_default(), canvas)
+    }
+
+    /// The findings, a line each.
+    pub(crate) fn lines(&self, quiet: bool) -> String {
+        findings::lines(&findings::told(&self.report, least(quiet)), &self.name)
     }
 
     /// The verdict in one line: `plan.json: valid, 2 warnings`.
     pub(crate) fn verdict(&self) -> String {
-        let number = |severity| self.report.of(severity).count();
-        let (errors, warnings) = (number(Severity::Error), number(Severity::Warning));
-        let mut words = vec![if self.report.is_valid { "valid" } else { "invalid" }.to_owned()];
-        if errors > 0 {
-            words.push(count(errors, "error"));
-        }
-        if warnings > 0 {
-            words.push(count(warnings, "warning"));
-        }
-        format!("{}: {}", self.name, words.join(", "))
+        let valid = if self.report.is_valid { "valid" } else { "invalid" };
+        let numbers = findings::numbers([&self.report]);
+        let words = std::iter::once(valid.to_owned()).chain(numbers);
+        format!("{}: {}", one_line(&self.name), words.collect::<Vec<_>>().join(", "))
     }
+}
+
+/// The least that is told of a plan that is judged and no more.
+fn least(quiet: bool) -> Severity {
+    if quiet { Severity::Error } else { Severity::Hint }
 }
 
 /// The report on a document that was not even looked at.

@@ -11,6 +11,7 @@
 mod args;
 mod exit;
 mod failure;
+mod findings;
 
 mod settings;
 

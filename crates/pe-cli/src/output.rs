@@ -40,6 +40,11 @@ impl<W: Write> Output<W> {
         }
     }
 
+    /// Writes a text that was made safe for terminals already, with its colours.
+    pub(crate) fn drawing(&mut self, text: &str) -> anyhow::Result<()> {
+        self.bytes(text.as_bytes())
+    }
+
     /// Writes a text, and a line's end where it has none.
     pub(crate) fn lines(&mut self, text: &str) -> anyhow::Result<()> {
         if text.is_empty() || text.ends_with('\n') {

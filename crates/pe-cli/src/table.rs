@@ -92,7 +92,7 @@ impl<const N: usize> Table<N> {
 }
 
 /// The text in lines of at most `width` columns, broken at blanks where there are any.
-fn fold(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn fold(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut taken = 0;
     for word in text.split(' ') {

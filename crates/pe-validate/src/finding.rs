@@ -20,6 +20,26 @@ pub enum Severity {
     Hint,
 }
 
+impl Severity {
+    /// All severities, the worst first.
+    pub const ALL: &'static [Self] = &[Self::Error, Self::Warning, Self::Hint];
+
+    /// The word for it: `error`, `warning`, `hint`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Hint => "hint",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// What kind of harm a finding does; with the strictness it gives the severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Harm {
@@ -175,4 +195,17 @@ pub struct Finding {
     pub end_column: Option<usize>,
     /// The next move, where one is known.
     pub suggestion: Option<String>,
+}
+
+impl Finding {
+    /// One line for people: `file:line:column: error[PE013]: …`.
+    pub fn render(&self, file: &str) -> String {
+        let place = match (self.line, self.column) {
+            (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
+            _ => file.to_owned(),
+        };
+        let suggestion = self.suggestion.as_deref().map(|suggestion| format!("; {suggestion}"));
+        let (severity, code, message) = (self.severity, self.code, &self.message);
+        format!("{place}: {severity}[{code}]: {message}{}", suggestion.unwrap_or_default())
+    }
 }

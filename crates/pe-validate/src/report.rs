@@ -1,7 +1,5 @@
 //! The validation report: every finding, and the summaries that programs ask for.
 
-use std::fmt::Write as _;
-
 use pe_model::StepId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,26 +35,8 @@ impl ValidationReport {
         self.findings.iter().filter(move |finding| finding.severity == severity)
     }
 
-    /// One line a finding, for people: `file:line:column: error[PE013] …`.
+    /// One line a finding, for people: `file:line:column: error[PE013]: …`.
     pub fn render(&self, file: &str) -> String {
-        let mut text = String::new();
-        for finding in &self.findings {
-            let severity = match finding.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-                Severity::Hint => "hint",
-            };
-            let place = match (finding.line, finding.column) {
-                (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
-                _ => file.to_owned(),
-            };
-            // Invariant: writing to a string cannot fail.
-            let _ = write!(text, "{place}: {severity}[{}]: {}", finding.code, finding.message);
-            if let Some(suggestion) = &finding.suggestion {
-                let _ = write!(text, "; {suggestion}");
-            }
-            text.push('\n');
-        }
-        text
+        self.findings.iter().map(|finding| finding.render(file) + "\n").collect()
     }
 }

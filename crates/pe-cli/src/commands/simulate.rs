@@ -18,10 +18,7 @@ pub(super) fn run(verb: &SimulateVerb, context: &mut Context) -> Result<Exit, Fa
     let catalog = catalog(&verb.read, &settings)?;
     let document = Document::read(&Source::new(&verb.file), verb.format.map(Into::into))?;
     let loaded = Loaded::check(document, &catalog, &settings.limits, &[]);
-    let findings = loaded.findings(context.console.quiet);
-    if !findings.is_empty() {
-        context.console.say(&findings);
-    }
+    loaded.say_findings(&context.console);
     let Some(plan) = &loaded.plan else {
         if verb.json {
             context.output.json(&loaded.report)?;

@@ -9,9 +9,10 @@ use crate::args::ValidateVerb;
 use crate::document::{Document, Source};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::findings::numbers;
 use crate::loading::{Loaded, catalog};
 use crate::settings::Flags;
-use crate::words::printable;
+use crate::words::count;
 
 /// One entry of the document that several files give.
 #[derive(Serialize)]
@@ -36,13 +37,36 @@ pub(super) fn run(verb: &ValidateVerb, context: &mut Context) -> Result<Exit, Fa
             _ => context.output.json(&entries.collect::<Vec<_>>())?,
         }
     } else {
-        for one in &loaded {
-            context.output.text(&printable(&one.report.render(&one.name)))?;
-            context.output.lines(&one.verdict())?;
-        }
+        show(verb, &loaded, context)?;
     }
     let valid = loaded.iter().all(|one| one.report.is_valid);
     Ok(if valid { Exit::Success } else { Exit::Invalid })
+}
+
+/// The findings and the verdict of each file, and of several a summary. What is said quietly
+/// leaves out whatever is no error.
+fn show(verb: &ValidateVerb, loaded: &[Loaded], context: &mut Context) -> anyhow::Result<()> {
+    let quiet = context.console.quiet;
+    let canvas = context.console.stdout_canvas();
+    for one in loaded.iter().filter(|one| !quiet || !one.report.is_valid) {
+        match verb.short {
+            true => context.output.text(&one.lines(quiet))?,
+            false => context.output.drawing(&one.drawn(canvas, quiet))?,
+        }
+        context.output.lines(&one.verdict())?;
+        // What is drawn of the next file begins like a verdict.
+        if !verb.short && loaded.len() > 1 && !one.report.findings.is_empty() {
+            context.output.text("\n")?;
+        }
+    }
+    let valid = loaded.iter().filter(|one| one.report.is_valid).count();
+    if loaded.len() > 1 && (!quiet || valid < loaded.len()) {
+        let files = count(loaded.len(), "file");
+        let mut words = vec![format!("{valid} valid, {} invalid", loaded.len() - valid)];
+        words.extend(numbers(loaded.iter().map(|one| &one.report)));
+        context.output.lines(&format!("{files}: {}", words.join(", ")))?;
+    }
+    Ok(())
 }
 
 /// Reads all files; every one that cannot be read is named.

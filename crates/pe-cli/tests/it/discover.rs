@@ -19,13 +19,14 @@ fn validate_prints_findings_and_a_verdict() {
         r#"{"goal": "g", "steps": [
   {"step_id": "a", "tool": "ehco", "parameters": {}, "extra": 1, "dependencies": ["b"]}]}"#,
     );
-    let done = world.pe(&["validate", "plan.json", "bad.json"]).exits(3);
+    let done = world.pe(&["validate", "plan.json", "bad.json", "--short"]).exits(3);
     insta::assert_snapshot!(done.stdout, @"
     plan.json: valid
-    bad.json:2:63: warning[PE003]: plans have no field `extra`; it is ignored
+    bad.json:2:54: warning[PE003]: plans have no field `extra`; it is ignored
     bad.json:2:83: error[PE013]: step `a` depends on `b`, which this plan does not define
     bad.json:2:28: error[PE040]: step `a` calls tool `ehco`, which does not exist; did you mean `echo`?
     bad.json: invalid, 2 errors, 1 warning
+    2 files: 1 valid, 1 invalid, 2 errors, 1 warning
     ");
     let documents = world.pe(&["validate", "plan.json", "bad.json", "--json"]).exits(3).json();
     assert_eq!(documents[0]["file"], "plan.json");

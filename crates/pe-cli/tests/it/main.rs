@@ -9,6 +9,7 @@ mod database;
 mod discover;
 mod docs;
 mod doctor;
+mod drawing;
 mod goal;
 mod goal_faults;
 mod goal_resume;
