@@ -12,6 +12,7 @@
 
 mod ci;
 mod crash;
+mod fuzz;
 mod process;
 mod schemas;
 mod setup;
@@ -32,6 +33,7 @@ usage: cargo xtask VERB
   bench ..          run the benchmarks; further arguments go to `cargo bench`
   schemas [--check] write docs/schemas from `pe schema`, or fail when they are stale
   crash [N] ..      kill `pe` at N points and hold it to its promises; --seed S, --mutants
+  fuzz SECONDS [T]  give each fuzz target, or target T, any bytes for so long; needs nightly
   ci                all of the checks that a change must pass
   help              this text";
 
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         ("schemas", []) => schemas::write(),
         ("schemas", [flag]) if flag == "--check" => schemas::check(),
         ("crash", rest) => crash::run(rest),
+        ("fuzz", rest) => fuzz::run(rest),
         // What the plan of the crash sweep calls.
         ("ledger", rest) => crash::ledger(rest),
         ("ci", []) => ci::run(),
