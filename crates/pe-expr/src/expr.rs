@@ -13,10 +13,10 @@ use crate::program::Program;
 use crate::reference::References;
 use crate::scope::Scope;
 
-/// A parsed expression.
+/// A parsed expression; a clone shares it.
 #[derive(Debug, Clone)]
 pub struct Expr {
-    program: Program,
+    program: Arc<Program>,
 }
 
 impl Expr {
@@ -41,7 +41,7 @@ impl Expr {
             return Err(ExprError::new(kind, span, beginning(source).into()));
         }
         let (program, _) = parser::parse(&Arc::from(source), 0, Ending::Input, limits)?;
-        Ok(Expr { program })
+        Ok(Expr { program: Arc::new(program) })
     }
 
     /// The text that was parsed.

@@ -64,7 +64,16 @@ impl ParameterTemplate {
     /// # Errors
     /// The first fault in the tree's order.
     pub fn parse(tree: &Value) -> Result<Self, ParameterError> {
-        Self::parse_with(tree, &Limits::default())
+        Self::parse_owned(tree.clone())
+    }
+
+    /// Parses a tree that the caller has no more use for.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_owned(tree: Value) -> Result<Self, ParameterError> {
+        let places = places(&tree, &Limits::default())?;
+        Ok(ParameterTemplate { tree, places })
     }
 
     /// Parses under given limits. More than 1,000 expressions, values that nest
@@ -73,24 +82,7 @@ impl ParameterTemplate {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_with(tree: &Value, limits: &Limits) -> Result<Self, ParameterError> {
-        let mut walk = Walk::default();
-        walk.value(tree, limits)?;
-        while let Some((elements, parent, index)) = walk.open.last_mut() {
-            let Some((key, value)) = elements.next() else {
-                walk.pointer.truncate(*parent);
-                walk.open.pop();
-                continue;
-            };
-            walk.pointer.truncate(*parent);
-            walk.pointer.push('/');
-            match key {
-                Some(key) => walk.pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
-                None => walk.pointer.push_str(&index.to_string()),
-            }
-            *index += 1;
-            walk.value(value, limits)?;
-        }
-        Ok(ParameterTemplate { tree: tree.clone(), places: walk.places })
+        Ok(ParameterTemplate { tree: tree.clone(), places: places(tree, limits)? })
     }
 
     /// The tree that was parsed.
@@ -151,6 +143,30 @@ impl ParameterTemplate {
         }
         Ok(tree)
     }
+}
+
+/// The strings of a tree that hold expressions.
+fn places(tree: &Value, limits: &Limits) -> Result<Vec<TemplatePlace>, ParameterError> {
+    let mut walk = Walk::default();
+    walk.value(tree, limits)?;
+    while let Some((elements, parent, index)) = walk.open.last_mut() {
+        let Some((key, value)) = elements.next() else {
+            walk.pointer.truncate(*parent);
+            walk.open.pop();
+            continue;
+        };
+        walk.pointer.truncate(*parent);
+        walk.pointer.push('/');
+        match key {
+            Some(key) if !key.contains(['~', '/']) => walk.pointer.push_str(key),
+            Some(key) => walk.pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            None => walk.pointer.push_str(&index.to_string()),
+        }
+        *index += 1;
+        walk.value(value, limits)?;
+    }
+    walk.places.shrink_to_fit();
+    Ok(walk.places)
 }
 
 /// A walk over a tree, without recursion.

@@ -52,7 +52,11 @@ pub(crate) fn parse(
         depth: 0,
         guards: 0,
     };
-    let parsed = parser.run().map_err(|(kind, span)| ExprError::new(kind, span, text.clone()))?;
+    let mut parsed =
+        parser.run().map_err(|(kind, span)| ExprError::new(kind, span, text.clone()))?;
+    // Compiled expressions are kept by the hundred thousand, and most are short.
+    parsed.code.shrink_to_fit();
+    parsed.constants.shrink_to_fit();
     let program = Program {
         text: text.clone(),
         span: parsed.span,

@@ -115,6 +115,8 @@ impl FromIterator<Use> for References {
                 None => references.whole.push(WholeReference { root, guarded, span: name_span }),
             }
         }
+        references.steps.shrink_to_fit();
+        references.variables.shrink_to_fit();
         references
     }
 }

@@ -82,6 +82,7 @@ impl Template {
         if at < text.len() {
             parts.push(Part::Text(at..text.len()));
         }
+        parts.shrink_to_fit();
         Ok(Template { text, parts, references })
     }
 
