@@ -355,10 +355,12 @@ impl RunState {
             step.attempts = state.attempts();
             step.execution_time_ms = state.execution_time_ms;
             step.error = state.error.as_ref().map(|error| error.message.clone());
-            step.result = state.is_ended().then(|| crate::StepResult {
-                success: state.is_done(),
-                data: state.output.as_deref().cloned().unwrap_or(Value::Null),
-                error: step.error.clone(),
+            step.result = state.is_ended().then(|| {
+                Box::new(crate::StepResult {
+                    success: state.is_done(),
+                    data: state.output.as_deref().cloned().unwrap_or(Value::Null),
+                    error: step.error.clone(),
+                })
             });
             if state.status == StepStatus::Skipped {
                 step.result = None;

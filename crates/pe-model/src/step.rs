@@ -252,7 +252,7 @@ pub struct PlanStep {
     pub recovered_by: Option<StepId>,
     /// State: what the step left behind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<StepResult>,
+    pub result: Option<Box<StepResult>>,
     /// State: the error's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

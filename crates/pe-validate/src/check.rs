@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use pe_model::{Catalog, Format, PLAN_FORMAT, Plan, PlanFile, StepId, UnknownField};
+use pe_model::{Catalog, Format, PLAN_FORMAT, Plan, PlanFile, ReadError, StepId, UnknownField};
 
 use crate::compile::compile;
-use crate::graph::{Needs, NoGraph, StepGraph, build};
+use crate::graph::{AllNeeds, Needs, NoGraph, StepGraph, build};
 use crate::{Code, Limits, ValidPlan, ValidStep, ValidationReport};
 
 mod collect;
@@ -17,6 +17,7 @@ mod kinds;
 mod parameters;
 mod quality;
 mod shape;
+mod size;
 mod tools;
 
 use collect::Checker;
@@ -36,18 +37,24 @@ pub struct Checked {
 
 /// Judges a plan.
 pub fn validate(plan: &Plan, catalog: &Catalog, limits: &Limits) -> ValidationReport {
-    check(plan.clone(), catalog, limits).report
+    match size::refusal(plan.steps.len(), limits) {
+        Some(report) => report,
+        None => check(plan.clone(), catalog, limits).report,
+    }
 }
 
 /// Judges a plan and compiles it.
 pub fn check(plan: Plan, catalog: &Catalog, limits: &Limits) -> Checked {
-    Checker::new(limits.strictness).run(plan, catalog, limits, None)
+    match size::refusal(plan.steps.len(), limits) {
+        Some(report) => Checked { report, written: Some(Arc::new(plan)), plan: None },
+        None => Checker::new(limits.strictness).run(plan, catalog, limits, None),
+    }
 }
 
 /// Reads, judges and compiles a plan file; every finding carries a line and a column.
 pub fn check_file(bytes: &[u8], format: Format, catalog: &Catalog, limits: &Limits) -> Checked {
     let mut checker = Checker::new(limits.strictness);
-    match PlanFile::parse(bytes, format) {
+    match PlanFile::parse_at_most(bytes, format, size::most_read(limits)) {
         Ok(file) => {
             for field in &file.unknown {
                 checker.unknown_field(&file.plan, field);
@@ -55,7 +62,10 @@ pub fn check_file(bytes: &[u8], format: Format, catalog: &Catalog, limits: &Limi
             checker.run(file.plan, catalog, limits, Some((bytes, format)))
         }
         Err(error) => {
-            checker.unreadable(&error, format);
+            match error {
+                ReadError::TooManySteps { .. } => checker.far_too_many(None, limits),
+                _ => checker.unreadable(&error, format),
+            }
             let report = checker.into_report(Some((bytes, format)));
             Checked { report, written: None, plan: None }
         }
@@ -70,32 +80,35 @@ fn place_of(pointer: &str) -> Option<usize> {
 impl Checker {
     fn run(
         mut self,
-        mut plan: Plan,
+        plan: Plan,
         catalog: &Catalog,
         limits: &Limits,
         file: Option<(&[u8], Format)>,
     ) -> Checked {
-        let mut parameters = parameters::parse_all(&mut plan).into_iter();
         let plan = Arc::new(plan);
         self.format(&plan);
         self.size(&plan, limits);
         let facts = Facts::new(&plan, catalog, &mut self);
         let mut tools = tools::ToolChecks::new(catalog);
-        let mut needs = Vec::with_capacity(plan.steps.len());
+        let mut needs = AllNeeds::with_capacity(plan.steps.len());
+        let mut need = Needs::default();
         let mut reads = Reads::new(plan.steps.len());
         let mut specs = Vec::with_capacity(plan.steps.len());
         let mut steps: Vec<Option<ValidStep>> = Vec::with_capacity(plan.steps.len());
-        for (place, (step, parameters)) in plan.steps.iter().zip(&mut parameters).enumerate() {
-            let mut need = Needs { fallback_for: facts.target(place), ..Needs::default() };
+        for (place, step) in plan.steps.iter().enumerate() {
+            need.fallback_for = facts.target(place);
             self.fields(place, step, limits);
             self.dependencies(place, &facts, &mut need);
             let declared = need.triggers.len();
+            let parameters = parameters::parse(&step.parameters);
             let compiled = self.expressions(place, &facts, parameters, &mut need);
             reads.push(&need, declared);
             specs.push(tools.check(&mut self, place, step, compiled.as_ref()));
             steps.push(compiled.and_then(|expressions| compile(step, expressions, &need)));
-            needs.push(need);
+            needs.push(&mut need);
         }
+        // Large plans: what is of no more use makes room for the graph.
+        drop(tools);
         let graph = self.graph(&plan, needs, limits);
         if let Some(graph) = &graph {
             let (facts, plan) = (&facts, &*plan);
@@ -133,21 +146,7 @@ impl Checker {
         }
     }
 
-    fn size(&mut self, plan: &Plan, limits: &Limits) {
-        let count = plan.steps.len();
-        if count == 0 {
-            let message = "the plan has no steps".to_owned();
-            self.add(Code::NoSteps, None, "/steps".to_owned(), message).suggestion =
-                Some("add at least one step under `steps`".to_owned());
-        }
-        if let Some(most) = limits.max_steps.filter(|&most| count > most) {
-            let message = format!("the plan has {count} steps, more than {most}");
-            self.add(Code::TooManySteps, None, "/steps".to_owned(), message).suggestion =
-                Some("split the plan, or raise `max_plan_steps`".to_owned());
-        }
-    }
-
-    fn graph(&mut self, plan: &Plan, needs: Vec<Needs>, limits: &Limits) -> Option<StepGraph> {
+    fn graph(&mut self, plan: &Plan, needs: AllNeeds, limits: &Limits) -> Option<StepGraph> {
         match build(needs) {
             Ok(graph) => {
                 let depth = graph.depth();

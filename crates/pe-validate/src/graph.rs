@@ -17,9 +17,11 @@ mod needs;
 mod reach;
 mod readers;
 
+use needs::Lists;
+
 pub(crate) use build::build;
 pub(crate) use cycle::Circles;
-pub(crate) use needs::{Needs, NoGraph};
+pub(crate) use needs::{AllNeeds, Needs, NoGraph};
 pub(crate) use reach::Reach;
 
 /// Why one node waits for another.
@@ -65,7 +67,8 @@ pub struct StepGraph {
     starts: Vec<u32>,
     /// Ordering edges into each step, then into each barrier.
     ordering_waits: Vec<u32>,
-    triggers: Vec<Vec<u32>>,
+    triggers: Lists,
+    /// Empty when no step has any.
     fallbacks: Vec<Vec<u32>>,
     is_fallback: Vec<bool>,
     reads_whole: Vec<bool>,
@@ -94,17 +97,17 @@ impl StepGraph {
 
     /// The places of the steps that a step's trigger rule looks at, ascending.
     pub fn triggers(&self, step: usize) -> &[u32] {
-        &self.triggers[step]
+        self.triggers.of(step)
     }
 
     /// Whether a step's trigger rule looks at another one.
     pub(crate) fn is_trigger(&self, step: usize, on: usize) -> bool {
-        self.triggers[step].binary_search(&(on as u32)).is_ok()
+        self.triggers.of(step).binary_search(&(on as u32)).is_ok()
     }
 
     /// The places of the fallbacks of a step, in plan order.
     pub fn fallbacks(&self, step: usize) -> &[u32] {
-        &self.fallbacks[step]
+        self.fallbacks.get(step).map_or(&[], Vec::as_slice)
     }
 
     /// For every step the weight of the heaviest path that starts with it, itself included;
@@ -171,11 +174,12 @@ impl StepGraph {
     /// The edges between steps for drawing, barriers left out: `(from, to, kind)` by place.
     pub fn step_edges(&self) -> Vec<(usize, usize, EdgeKind)> {
         let mut edges = Vec::new();
-        for (to, triggers) in self.triggers.iter().enumerate() {
-            edges.extend(triggers.iter().map(|&from| (from as usize, to, EdgeKind::Trigger)));
+        for step in 0..self.steps {
+            let triggers = self.triggers(step).iter();
+            edges.extend(triggers.map(|&from| (from as usize, step, EdgeKind::Trigger)));
         }
         for step in 0..self.steps {
-            for &fallback in &self.fallbacks[step] {
+            for &fallback in self.fallbacks(step) {
                 edges.push((step, fallback as usize, EdgeKind::Fallback));
             }
             for link in self.links(step) {

@@ -55,7 +55,11 @@ fn full_step(kind: StepType) -> PlanStep {
         status: StepStatus::Failed,
         reason: Some("~".to_owned()),
         recovered_by: Some(StepId::new("b")),
-        result: Some(StepResult { success: false, data: json!({"é": "☃"}), error: Some("no".into()) }),
+        result: Some(Box::new(StepResult {
+            success: false,
+            data: json!({"é": "☃"}),
+            error: Some("no".into()),
+        })),
         error: Some("no".to_owned()),
         execution_time_ms: Some(12),
         attempts: 4,

@@ -1,26 +1,15 @@
-//! Parameter templates: parsed for all steps at once, and every fault in them.
+//! Parameter templates, and every fault in them.
 
 use pe_expr::{ExprError, ParameterError, ParameterTemplate, Template};
-use pe_model::{JsonMap, Plan};
+use pe_model::JsonMap;
 use serde_json::Value;
 
 /// What parsing the parameters of one step gave.
 pub(super) type Parsed = Result<ParameterTemplate, ParameterError>;
 
-/// Parses the parameters of every step.
-///
-/// The template parser takes a value, the plan holds a map: the map is taken out and put
-/// back, which costs nothing, where a copy would cost as much as the parsing.
-pub(super) fn parse_all(plan: &mut Plan) -> Vec<Parsed> {
-    let parse = |parameters: &mut JsonMap| {
-        let tree = Value::Object(std::mem::take(parameters));
-        let parsed = ParameterTemplate::parse(&tree);
-        if let Value::Object(tree) = tree {
-            *parameters = tree;
-        }
-        parsed
-    };
-    plan.steps.iter_mut().map(|step| parse(&mut step.parameters)).collect()
+/// Parses the parameters of a step.
+pub(super) fn parse(parameters: &JsonMap) -> Parsed {
+    ParameterTemplate::parse_owned(Value::Object(parameters.clone()))
 }
 
 /// One string with an expression in it: its JSON pointer, and the template or its fault.

@@ -7,30 +7,27 @@ use daggy::petgraph::visit::EdgeRef;
 
 use super::barrier::Barriers;
 use super::cycle::circles;
-use super::needs::{Needs, NoGraph};
+use super::needs::{AllNeeds, NoGraph};
 use super::readers::read_edges;
 use super::{EdgeKind, Link, Node, StepGraph};
 
 /// Builds the graph of a plan.
-pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
+pub(crate) fn build(needs: AllNeeds) -> Result<StepGraph, NoGraph> {
     let steps = needs.len();
-    tidy(&mut needs);
-    let mut fallbacks = vec![Vec::new(); steps];
-    for (step, need) in needs.iter().enumerate() {
-        if let Some(target) = need.fallback_for {
-            fallbacks[target as usize].push(step as u32);
+    // Most plans have none, and then there is no list of them either.
+    let mut fallbacks = Vec::new();
+    for (step, target) in needs.fallback_for.iter().enumerate() {
+        if let Some(target) = target {
+            fallbacks.resize(steps, Vec::new());
+            fallbacks[*target as usize].push(step as u32);
         }
     }
     let Attached { kinds, over, settled } = attach(&needs, &fallbacks);
     let mut edges: Vec<(usize, usize, EdgeKind)> = Vec::new();
-    for (step, need) in needs.iter().enumerate() {
-        edges.extend(
-            need.triggers.iter().map(|&on| (settled[on as usize], step, EdgeKind::Trigger)),
-        );
-        edges.extend(
-            need.ordering.iter().map(|&on| (settled[on as usize], step, EdgeKind::Ordering)),
-        );
-    }
+    edges.extend(needs.waits().map(|(on, step, is_trigger)| {
+        let kind = if is_trigger { EdgeKind::Trigger } else { EdgeKind::Ordering };
+        (settled[on as usize], step, kind)
+    }));
     for (target, stand_ins) in fallbacks.iter().enumerate() {
         let mut before = None;
         for &fallback in stand_ins {
@@ -48,7 +45,7 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
             edges.push((target, over[target], EdgeKind::Settling));
         }
     }
-    let mut graph = to_graph(&kinds, &edges);
+    let mut graph = to_graph(&kinds, edges);
     let Ok(mut order) = toposort(&graph, None) else {
         return Err(NoGraph::Circles(circles(&graph)));
     };
@@ -67,42 +64,41 @@ pub(crate) fn build(mut needs: Vec<Needs>) -> Result<StepGraph, NoGraph> {
         order = toposort(&graph, None).map_err(|_| NoGraph::TooTangled)?;
     }
 
+    let dag = to_dag(graph, &order);
     let first_barrier = kinds.len();
     let flat = |node: usize| if node < steps { node } else { node - first_barrier + steps };
-    let mut links: Vec<(usize, Link)> = Vec::new();
-    for (step, need) in needs.iter().enumerate() {
-        let link = |is_trigger| Link { to: step as u32, is_trigger };
-        links.extend(need.triggers.iter().map(|&on| (on as usize, link(true))));
-        links.extend(need.ordering.iter().map(|&on| (on as usize, link(false))));
-    }
+    let mut links: Vec<(u32, Link)> = Vec::new();
+    let link = |(on, step, is_trigger)| (on, Link { to: step as u32, is_trigger });
+    links.extend(needs.waits().map(link));
     links.extend(
-        barrier_edges
-            .map(|&(from, to)| (flat(from), Link { to: flat(to) as u32, is_trigger: false })),
+        barrier_edges.map(|&(from, to)| {
+            (flat(from) as u32, Link { to: flat(to) as u32, is_trigger: false })
+        }),
     );
-    let dag = to_dag(&graph, &order);
     Ok(StepGraph::assemble(dag, order, needs, fallbacks, links, barriers.count()))
 }
 
 impl StepGraph {
     /// The graph of a plan without steps.
     pub(crate) fn empty() -> Self {
-        Self::assemble(Dag::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), 0)
+        Self::assemble(Dag::new(), Vec::new(), AllNeeds::default(), Vec::new(), Vec::new(), 0)
     }
 
     fn assemble(
         dag: Dag<Node, EdgeKind>,
         order: Vec<NodeIndex>,
-        needs: Vec<Needs>,
+        needs: AllNeeds,
         fallbacks: Vec<Vec<u32>>,
-        mut links: Vec<(usize, Link)>,
+        mut links: Vec<(u32, Link)>,
         barriers: usize,
     ) -> Self {
         let (steps, nodes) = (needs.len(), needs.len() + barriers);
-        links.sort_by_key(|(from, link)| (*from, link.to));
+        // Nobody waits twice for the same, so there are no ties.
+        links.sort_unstable_by_key(|(from, link)| (*from, link.to));
         let mut starts = vec![0_u32; nodes + 1];
         let mut ordering_waits = vec![0_u32; nodes];
         for (from, link) in &links {
-            starts[from + 1] += 1;
+            starts[*from as usize + 1] += 1;
             if !link.is_trigger {
                 ordering_waits[link.to as usize] += 1;
             }
@@ -118,9 +114,9 @@ impl StepGraph {
             links: links.into_iter().map(|(_, link)| link).collect(),
             starts,
             ordering_waits,
-            is_fallback: needs.iter().map(|need| need.fallback_for.is_some()).collect(),
-            reads_whole: needs.iter().map(|need| need.reads_whole).collect(),
-            triggers: needs.into_iter().map(|need| need.triggers).collect(),
+            is_fallback: needs.fallback_for.iter().map(Option::is_some).collect(),
+            reads_whole: needs.reads_whole,
+            triggers: needs.triggers,
             fallbacks,
         }
     }
@@ -136,7 +132,7 @@ struct Attached {
     settled: Vec<usize>,
 }
 
-fn attach(needs: &[Needs], fallbacks: &[Vec<u32>]) -> Attached {
+fn attach(needs: &AllNeeds, fallbacks: &[Vec<u32>]) -> Attached {
     let steps = needs.len();
     let mut kinds = vec![Node::Step; steps];
     let mut over: Vec<usize> = (0..steps).collect();
@@ -150,32 +146,19 @@ fn attach(needs: &[Needs], fallbacks: &[Vec<u32>]) -> Attached {
         }
     }
     let mut settled = over.clone();
-    for (step, need) in needs.iter().enumerate() {
-        if need.fallback_for.is_some() {
+    for (step, target) in needs.fallback_for.iter().enumerate() {
+        if target.is_some() {
             settled[step] = another();
         }
     }
     Attached { kinds, over, settled }
 }
 
-/// Sorts, removes repetitions, and lets a trigger edge win over an ordering edge.
-fn tidy(needs: &mut [Needs]) {
-    for need in needs {
-        need.triggers.sort_unstable();
-        need.triggers.dedup();
-        let triggers = std::mem::take(&mut need.triggers);
-        need.ordering.sort_unstable();
-        need.ordering.dedup();
-        need.ordering.retain(|step| triggers.binary_search(step).is_err());
-        need.triggers = triggers;
-    }
-}
-
 /// The same graph as a type that cannot have a cycle.
 ///
 /// `Dag` looks for a cycle, recursively, whenever an edge could close one. In topological
 /// order none can: where an edge ends, no edge begins yet.
-fn to_dag(graph: &Graph<Node, EdgeKind>, order: &[NodeIndex]) -> Dag<Node, EdgeKind> {
+fn to_dag(graph: Graph<Node, EdgeKind>, order: &[NodeIndex]) -> Dag<Node, EdgeKind> {
     let mut dag = Dag::with_capacity(graph.node_count(), graph.edge_count());
     for &kind in graph.node_weights() {
         dag.add_node(kind);
@@ -186,12 +169,12 @@ fn to_dag(graph: &Graph<Node, EdgeKind>, order: &[NodeIndex]) -> Dag<Node, EdgeK
     dag
 }
 
-fn to_graph(kinds: &[Node], edges: &[(usize, usize, EdgeKind)]) -> Graph<Node, EdgeKind> {
+fn to_graph(kinds: &[Node], edges: Vec<(usize, usize, EdgeKind)>) -> Graph<Node, EdgeKind> {
     let mut graph = Graph::with_capacity(kinds.len(), edges.len());
     for &kind in kinds {
         graph.add_node(kind);
     }
-    for &(from, to, kind) in edges {
+    for (from, to, kind) in edges {
         graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), kind);
     }
     graph

@@ -10,7 +10,7 @@ use daggy::petgraph::Graph;
 use daggy::petgraph::graph::NodeIndex;
 
 use super::barrier::Barriers;
-use super::needs::{Needs, NoGraph};
+use super::needs::{AllNeeds, NoGraph};
 use super::{EdgeKind, Node};
 
 /// The most node visits that finding the descendants of whole readers may take.
@@ -22,23 +22,24 @@ const RANGES: usize = 1_000_000;
 pub(super) fn read_edges(
     graph: &Graph<Node, EdgeKind>,
     order: &[NodeIndex],
-    needs: &[Needs],
+    needs: &AllNeeds,
     settled: &[usize],
     barriers: &mut Barriers,
 ) -> Result<Vec<(usize, usize)>, NoGraph> {
     let mut edges = Vec::new();
-    if needs.iter().all(|need| !need.reads_whole) {
+    if !needs.reads_whole.contains(&true) {
         return Ok(edges);
     }
     let mut descent = Descent::new(graph, order, settled);
-    for (reader, need) in needs.iter().enumerate().filter(|(_, need)| need.reads_whole) {
+    let whole = needs.reads_whole.iter().enumerate().filter(|(_, whole)| **whole);
+    for (reader, _) in whole {
+        let (triggers, ordering) = (needs.triggers.of(reader), needs.ordering.of(reader));
         let descendants = descent.before(reader)?;
         let mut start = 0;
         for end in descendants.iter().chain([&(reader..reader)]) {
             let declared = |node: &usize| {
                 let step = *node as u32;
-                need.triggers.binary_search(&step).is_ok()
-                    || need.ordering.binary_search(&step).is_ok()
+                triggers.binary_search(&step).is_ok() || ordering.binary_search(&step).is_ok()
             };
             let nodes = barriers.cover(start..end.start).into_iter();
             edges.extend(nodes.filter(|node| !declared(node)).map(|node| (node, reader)));

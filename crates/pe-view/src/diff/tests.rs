@@ -108,7 +108,7 @@ fn state_and_bookkeeping_are_not_compared() {
     state.status = StepStatus::Failed;
     state.reason = Some("x".to_owned());
     state.recovered_by = Some("y".into());
-    state.result = Some(StepResult { success: false, data: json!(1), error: None });
+    state.result = Some(Box::new(StepResult { success: false, data: json!(1), error: None }));
     state.error = Some("z".to_owned());
     state.execution_time_ms = Some(1);
     state.attempts = 4;
