@@ -13,11 +13,14 @@ const WIDEST: f64 = 216.0;
 pub(super) const SIZES: [f64; 2] = [13.0, 11.5];
 /// The heights of the first line and of the others.
 const LINES: [f64; 2] = [18.0, 15.5];
+/// How far the baseline is below the middle of a line, in parts of the font size. Programs do
+/// not agree on `dominant-baseline`.
+pub(super) const BASELINE: f64 = 0.35;
 /// Bold text is wider.
 const BOLD: f64 = 1.1;
 const PAD: Size = Size { width: 12.0, height: 9.0 };
 /// A bar of counts and the room around it.
-pub(super) const BAR: Size = Size { width: 240.0, height: 8.0 };
+pub(super) const BAR: Size = Size { width: 280.0, height: 8.0 };
 const AROUND_BAR: f64 = 8.0;
 /// The longest text in what a pointer shows, in characters.
 const MAX_TITLE: usize = 400;
@@ -28,8 +31,8 @@ pub(super) struct Words {
     pub(super) text: String,
     /// Whether it is the name of the box.
     pub(super) bold: bool,
-    /// The middle of the line, from the top of the box.
-    pub(super) middle: f64,
+    /// The baseline, from the top of the box.
+    pub(super) baseline: f64,
     /// The width to squeeze the text to, where the estimate cannot be trusted.
     pub(super) squeeze: Option<f64>,
 }
@@ -68,7 +71,7 @@ impl Card {
                 let wide = width(&text, size);
                 widest = widest.max(wide);
                 card.words.push(Words {
-                    middle: card.size.height + LINES[kind] / 2.0,
+                    baseline: card.size.height + LINES[kind] / 2.0 + BASELINE * SIZES[kind],
                     squeeze: is_unsure(&text).then_some(wide),
                     bold: place == 0,
                     text,
@@ -110,7 +113,7 @@ impl Card {
     pub(super) fn with_bar(mut self, bar: Vec<(&'static str, f64)>) -> Self {
         let room = BAR.height + AROUND_BAR;
         for words in self.words.iter_mut().filter(|words| !words.bold) {
-            words.middle += room;
+            words.baseline += room;
         }
         self.size.height += room;
         self.size.width = self.size.width.max(BAR.width + 2.0 * PAD.width);

@@ -100,8 +100,10 @@ pub(super) fn groups(drawing: &Drawing<'_>) -> Scene {
         cards.push(missing);
     }
     let backward = found.backward.iter().filter(|&&backward| backward).count();
-    if backward > 0 {
-        notes.push(format!("{} lead back and close cycles", edges(backward)));
+    match backward {
+        0 => {}
+        1 => notes.push("1 edge leads back and closes a cycle".to_owned()),
+        number => notes.push(format!("{} edges lead back and close cycles", count(number))),
     }
     let sizes = cards.iter().map(|card| card.size).collect();
     Scene { cards, graph: Graph { sizes, layer, links }, notes }
@@ -134,7 +136,8 @@ fn card(drawing: &Drawing<'_>, group: &Group, most: usize) -> Card {
         facts.push(format!("{} inside", edges(group.inside)));
     }
     let critical = group.steps.iter().filter(|&&step| drawing.is_critical(step)).count();
-    if critical > 0 {
+    // A layer has one such step at most.
+    if critical > 1 {
         facts.push(format!("{} on the critical path", count(critical)));
     }
     lines.extend((!facts.is_empty()).then(|| facts.join(" · ")));

@@ -2,6 +2,7 @@
 
 use pe_model::Plan;
 
+use super::card::BASELINE;
 use super::groups::count;
 use super::measure::{width, wrap};
 use crate::label::{duration, shorten};
@@ -24,8 +25,8 @@ const SWATCH: f64 = 26.0;
 pub(super) struct HeadLine {
     pub(super) class: &'static str,
     pub(super) text: String,
-    /// The middle of the line, from the top.
-    pub(super) middle: f64,
+    /// The baseline, from the top.
+    pub(super) baseline: f64,
     /// Whether it begins with a piece of the critical path.
     pub(super) swatch: bool,
 }
@@ -82,8 +83,8 @@ impl Heading {
     fn push(&mut self, class: &'static str, text: String, (size, high): (f64, f64), swatch: bool) {
         let aside = if swatch { SWATCH + 8.0 } else { 0.0 };
         self.width = self.width.max(width(&text, size) + aside);
-        let middle = self.height + high / 2.0;
-        self.lines.push(HeadLine { class, text, middle, swatch });
+        let baseline = self.height + high / 2.0 + BASELINE * size;
+        self.lines.push(HeadLine { class, text, baseline, swatch });
         self.height += high;
     }
 }

@@ -66,21 +66,18 @@ impl Canvas {
         for line in &heading.lines {
             let Heading { swatch, .. } = heading;
             let mut x = MARGIN;
-            let y = MARGIN + line.middle;
+            let y = MARGIN + line.baseline;
             if line.swatch {
                 self.out += &format!(
                     "<path class=\"edge critical\" d=\"M{} {}h{swatch}\"/>\n",
                     number(x),
-                    number(y)
+                    // The middle of small letters.
+                    number(y - 4.5)
                 );
                 x += swatch + 8.0;
             }
-            let attributes = format!(
-                " class=\"{}\" x=\"{}\" y=\"{}\" dominant-baseline=\"central\"",
-                line.class,
-                number(x),
-                number(y)
-            );
+            let attributes =
+                format!(" class=\"{}\" x=\"{}\" y=\"{}\"", line.class, number(x), number(y));
             self.element("text", &attributes, &line.text);
         }
     }
@@ -147,13 +144,13 @@ impl Canvas {
             let text = if style.backward { "cycle" } else { "on failure" };
             // Behind the arrow's head, on the side where its own box is.
             let (x, y, anchor) = match layout.direction {
-                Direction::Down if from_right => (tip.x - 8.0, tip.y - to.y * 13.0, "end"),
-                Direction::Down => (tip.x + 8.0, tip.y - to.y * 13.0, "start"),
-                Direction::Right if to.x > 0.0 => (tip.x - 12.0, tip.y - 8.0, "end"),
-                Direction::Right => (tip.x + 12.0, tip.y + 9.0, "start"),
+                Direction::Down if from_right => (tip.x - 8.0, tip.y - to.y * 13.0 + 3.5, "end"),
+                Direction::Down => (tip.x + 8.0, tip.y - to.y * 13.0 + 3.5, "start"),
+                Direction::Right if to.x > 0.0 => (tip.x - 12.0, tip.y - 4.5, "end"),
+                Direction::Right => (tip.x + 12.0, tip.y + 13.0, "start"),
             };
             let attributes = format!(
-                " class=\"word{}\" x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\" dominant-baseline=\"central\"",
+                " class=\"word{}\" x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\"",
                 class(style),
                 number(x),
                 number(y)
@@ -176,7 +173,7 @@ impl Canvas {
         }
         let middle = rect.x + rect.width / 2.0;
         // Boxes of a column may be wider than their words, but never higher.
-        for Words { text, bold, middle: down, squeeze } in &card.words {
+        for Words { text, bold, baseline, squeeze } in &card.words {
             let class = if *bold { " class=\"id\"" } else { "" };
             let squeeze = squeeze.map_or_else(String::new, |width| {
                 format!(" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\"", number(width))
@@ -184,7 +181,7 @@ impl Canvas {
             let attributes = format!(
                 "{class} x=\"{}\" y=\"{}\"{squeeze}",
                 number(middle),
-                number(rect.y + down)
+                number(rect.y + baseline)
             );
             self.element("text", &attributes, text);
         }

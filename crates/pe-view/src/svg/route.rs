@@ -123,7 +123,8 @@ fn extents(graph: &Graph, order: &Order, direction: Direction, at: &[f64]) -> Ve
             }
         }
     }
-    for link in graph.links.iter().filter(|link| has_words(link.style)) {
+    let between = |link: &&Link| has_words(link.style) && link.from != link.to;
+    for link in graph.links.iter().filter(between) {
         let lower = graph.layer[link.to].max(1);
         words[if link.style.backward { lower } else { lower - 1 }] = true;
     }

@@ -52,7 +52,7 @@ pub(super) fn scene(drawing: &Drawing<'_>) -> Scene {
     let ends: Vec<(usize, usize)> = links.iter().map(|link| (link.from, link.to)).collect();
     let Layers { of: mut layer, backward } = layers(cards.len(), &ends);
     for (link, backward) in links.iter_mut().zip(backward) {
-        link.style.backward = backward;
+        link.style.backward = backward || link.from == link.to;
         link.spine &= !backward;
     }
     let mut notes = Vec::new();

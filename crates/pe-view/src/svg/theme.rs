@@ -60,7 +60,7 @@ pub(super) fn sheet(used: impl Fn(&str) -> bool) -> String {
         out += &format!(".{CLASS} {selector}{{{declarations}}}\n");
     };
     rule(".page", &paint("fill", "page"));
-    rule(".node text", "text-anchor:middle;dominant-baseline:central");
+    rule(".node text", "text-anchor:middle");
     rule(".node text.id", "font-weight:600;font-size:13px");
     rule(".goal", &format!("font-weight:600;font-size:17px;{}", paint("fill", "ink")));
     rule(".fact", &format!("font-size:12.5px;{}", paint("fill", "quiet")));

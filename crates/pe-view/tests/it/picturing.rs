@@ -122,7 +122,7 @@ fn cycles_and_missing_ids_are_seen() {
     let document = Document::parse(&drawn).unwrap();
     let backward =
         document.descendants().filter(|n| has_class(*n, "edge") && has_class(*n, "backward"));
-    assert_eq!(backward.count(), 1);
+    assert_eq!(backward.count(), 2);
     assert_eq!(count(&document, "missing"), 1);
     assert_eq!(count(&document, "edge"), 4 + 1 + 1, "a circle, a missing one, one to itself");
     assert!(drawn.contains(">cycle</text>"), "{drawn}");
