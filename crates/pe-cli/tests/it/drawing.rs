@@ -155,7 +155,7 @@ fn so_many_are_drawn_and_all_are_told() {
             // The worst are drawn, wherever they stand.
             299 => json!({"step_id": "last", "tool": "nowhere"}),
             n => json!({"step_id": format!("s{n}"), "tool": "echo", "extra": n,
-                        "parameters": {"value": 1}}),
+                        "parameters": {"value": n}}),
         })
         .collect();
     world.write("plan.json", plan(json!(steps)).to_string());
