@@ -1,7 +1,7 @@
 //! Kinds of values: what an expression can give against what its place takes, and paths
 //! into outputs against what tools say that they return.
 
-use pe_expr::{Expr, Kinds, Read, Root, Segment, StepReference, Template};
+use pe_expr::{Kinds, Read, Root, Segment, StepReference};
 use pe_model::{PlanStep, StepType, nearest};
 
 use super::Checker;
@@ -9,7 +9,6 @@ use super::expressions::{Field, Reader};
 use super::shape::{NoWay, Shape};
 use crate::Code;
 use crate::compile::Expressions;
-use crate::finding::Harm;
 
 /// What `steps.<id>` holds, and of what kind it is; `output` is the tool's affair.
 const STATE: [(&str, Kinds); 6] = [
@@ -101,8 +100,8 @@ impl Checker {
             ("loop_until", loop_until, CONDITION),
         ] {
             if let Some(expr) = expr {
-                let kinds = |known: &dyn Fn(&Read<'_>) -> Kinds| Expr::kinds(expr, known);
-                self.held(reader, Field(field, ""), taken, kinds);
+                let gives = expr.kinds(&|read| reader.declared(read));
+                self.held(reader, Field(field, ""), taken, gives);
             }
         }
         let spec = reader.facts.catalog.get(&reader.step.tool);
@@ -124,28 +123,19 @@ impl Checker {
             // A name or a part that the tool does not have is told already.
             let Some(shape) = shape else { continue };
             let taken = Taken { kinds: shape.kinds(), by: "the tool" };
-            let kinds = |known: &dyn Fn(&Read<'_>) -> Kinds| Template::kinds(template, known);
-            self.held(reader, Field("parameters", pointer), taken, kinds);
+            if taken.kinds != Kinds::ANY {
+                let gives = template.kinds(&|read| reader.declared(read));
+                self.held(reader, Field("parameters", pointer), taken, gives);
+            }
         }
     }
 
-    fn held(
-        &mut self,
-        reader: &Reader<'_>,
-        field: Field<'_>,
-        taken: Taken,
-        kinds: impl Fn(&dyn Fn(&Read<'_>) -> Kinds) -> Kinds,
-    ) {
-        if taken.kinds == Kinds::ANY {
+    /// The step is not refused for it: what a tool declares may be wrong, and a condition that
+    /// gives no boolean fails with that message when it is evaluated.
+    fn held(&mut self, reader: &Reader<'_>, field: Field<'_>, taken: Taken, gives: Kinds) {
+        if gives.intersects(taken.kinds) {
             return;
         }
-        let declared = kinds(&|read| reader.declared(read));
-        if declared.intersects(taken.kinds) {
-            return;
-        }
-        let certain = kinds(&|_| Kinds::ANY);
-        let is_certain = !certain.intersects(taken.kinds);
-        let gives = if is_certain { certain } else { declared };
         let id = &reader.step.step_id;
         let message = match gives.is_empty() {
             true => format!("`{field}` of step `{id}` can never give a value"),
@@ -157,9 +147,6 @@ impl Checker {
         let at = (reader.place, id);
         self.at_step(Code::WrongKind, at, &field.to_string(), message).suggestion =
             conversion(gives, taken.kinds).map(str::to_owned);
-        if is_certain {
-            self.with_harm(Harm::Unsound);
-        }
     }
 
     /// Holds a path into a step's state against what states hold.
