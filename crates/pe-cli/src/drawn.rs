@@ -15,7 +15,7 @@ use crate::commands::Context;
 use crate::database;
 use crate::document::{Document, Source};
 use crate::failure::Failure;
-use crate::settings::Flags;
+use crate::settings::{Flags, Settings};
 use crate::words::one_line;
 
 /// A plan and its edges.
@@ -25,26 +25,38 @@ pub(crate) struct Drawn {
     pub(crate) name: String,
     plan: Plan,
     edges: Option<Vec<ViewEdge>>,
-    critical: Option<CriticalPath>,
+    /// The plan as it could be run, were all its tools there.
+    pub(crate) valid: Option<ValidPlan>,
 }
 
 /// The database of runs, opened when the first one is named.
 pub(crate) struct Runs<'a> {
     context: &'a Context,
+    settings: OnceCell<Settings>,
     store: OnceCell<Option<Arc<SqliteStore>>>,
 }
 
 impl<'a> Runs<'a> {
     /// Nothing is opened yet.
     pub(crate) fn new(context: &'a Context) -> Self {
-        Self { context, store: OnceCell::new() }
+        Self { context, settings: OnceCell::new(), store: OnceCell::new() }
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> Result<&Settings, Failure> {
+        if self.settings.get().is_none() {
+            let settings = self.context.settings(Flags::default())?;
+            // Nobody else could have set it.
+            let _ = self.settings.set(settings);
+        }
+        Ok(self.settings.get().expect("because it was just set"))
     }
 
     fn store(&self) -> Result<Option<&SqliteStore>, Failure> {
         if self.store.get().is_none() {
-            let settings = self.context.settings(Flags::default())?;
+            let opened = database::open_if_there(self.settings()?)?;
             // Nobody else could have set it.
-            let _ = self.store.set(database::open_if_there(&settings)?);
+            let _ = self.store.set(opened);
         }
         Ok(self.store.get().and_then(|store| store.as_deref()))
     }
@@ -116,8 +128,7 @@ impl Drawn {
         let limits = Limits { strictness: Strictness::Lenient, ..Limits::default() };
         let valid = check(plan.clone(), &Catalog::default(), &limits).plan;
         let edges = valid.as_ref().map(edges);
-        let critical = valid.as_ref().map(critical_path);
-        Self { name, plan, edges, critical }
+        Self { name, plan, edges, valid }
     }
 
     /// What the views are made of.
@@ -127,7 +138,7 @@ impl Drawn {
 
     /// The same with the critical path, which an invalid plan does not have.
     pub(crate) fn view_with_critical_path(&self) -> PlanView<'_> {
-        PlanView { critical: self.critical.clone(), ..self.view() }
+        PlanView { critical: self.valid.as_ref().map(critical_path), ..self.view() }
     }
 }
 

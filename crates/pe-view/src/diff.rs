@@ -48,9 +48,72 @@ pub struct PlanDiff {
     pub added_edges: Vec<DiffEdge>,
     /// Edges that only plan 1 has.
     pub removed_edges: Vec<DiffEdge>,
+    /// Steps that wait for other steps than before: where a step lost edges of a kind and
+    /// gained others. Those edges are in `added_edges` and `removed_edges` as well.
+    pub moved_edges: Vec<MovedEdges>,
+    /// How many steps may run at a time where the plans' times were worked out.
+    pub workers: Option<usize>,
+    /// How long plan 1 takes with so many workers; none where that is not known.
+    pub makespan1_ms: Option<u64>,
+    /// How long plan 2 takes with so many workers; none where that is not known.
+    pub makespan2_ms: Option<u64>,
+    /// The steps of a longest path of plan 1, in order; none where they are not known.
+    pub critical_path1: Option<Vec<StepId>>,
+    /// The steps of a longest path of plan 2, in order; none where they are not known.
+    pub critical_path2: Option<Vec<StepId>>,
+    /// How long plan 1 takes however many workers there are; none where that is not known.
+    pub critical_path1_ms: Option<u64>,
+    /// How long plan 2 takes however many workers there are; none where that is not known.
+    pub critical_path2_ms: Option<u64>,
+}
+
+/// How long a plan takes, as a simulation of it found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanTiming {
+    /// From the first start to the last end, in milliseconds.
+    pub makespan_ms: u64,
+    /// The steps of a longest path, in order.
+    pub critical_path: Vec<StepId>,
+    /// How long that path takes, in milliseconds.
+    pub critical_path_ms: u64,
+}
+
+/// A step that waits for other steps than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MovedEdges {
+    /// The step that waits.
+    pub step_id: StepId,
+    /// What the edges mean.
+    pub kind: EdgeKind,
+    /// The steps that it waits for only in plan 1; never empty.
+    pub before: Vec<StepId>,
+    /// The steps that it waits for only in plan 2; never empty.
+    pub after: Vec<StepId>,
 }
 
 impl PlanDiff {
+    /// The same with how long the plans take with so many workers; none for a plan that
+    /// cannot run.
+    pub fn with_timing(
+        self,
+        workers: usize,
+        plan1: Option<PlanTiming>,
+        plan2: Option<PlanTiming>,
+    ) -> Self {
+        let makespan = |timing: &Option<PlanTiming>| timing.as_ref().map(|of| of.makespan_ms);
+        let length = |timing: &Option<PlanTiming>| timing.as_ref().map(|of| of.critical_path_ms);
+        Self {
+            workers: Some(workers),
+            makespan1_ms: makespan(&plan1),
+            makespan2_ms: makespan(&plan2),
+            critical_path1_ms: length(&plan1),
+            critical_path2_ms: length(&plan2),
+            critical_path1: plan1.map(|timing| timing.critical_path),
+            critical_path2: plan2.map(|timing| timing.critical_path),
+            ..self
+        }
+    }
+
     /// Whether nothing was changed, so that both plans run alike.
     pub fn is_same(&self) -> bool {
         self.order_same
@@ -120,6 +183,7 @@ pub fn diff_views(a: &PlanView<'_>, b: &PlanView<'_>) -> PlanDiff {
     let (edges1, edges2) = (edges(&drawing1), edges(&drawing2));
     let (score1_parts, score2_parts) = (parts(a.plan, &drawing1), parts(b.plan, &drawing2));
     let (score1, score2) = (total(&score1_parts), total(&score2_parts));
+    let (added_edges, removed_edges) = (without(&edges2, &edges1), without(&edges1, &edges2));
     PlanDiff {
         goal_same: a.plan.goal == b.plan.goal,
         steps_count_diff: b.plan.steps.len() as i64 - a.plan.steps.len() as i64,
@@ -146,8 +210,16 @@ pub fn diff_views(a: &PlanView<'_>, b: &PlanView<'_>) -> PlanDiff {
         score2_parts,
         order_same: matched.pairs.is_sorted_by_key(|pair| pair.1),
         plan_changes: fields::of_plan(a.plan, b.plan),
-        added_edges: without(&edges2, &edges1),
-        removed_edges: without(&edges1, &edges2),
+        moved_edges: moved(&removed_edges, &added_edges),
+        added_edges,
+        removed_edges,
+        workers: None,
+        makespan1_ms: None,
+        makespan2_ms: None,
+        critical_path1: None,
+        critical_path2: None,
+        critical_path1_ms: None,
+        critical_path2_ms: None,
     }
 }
 
@@ -204,6 +276,28 @@ fn edges(drawing: &Drawing<'_>) -> Vec<DiffEdge> {
 fn without(edges: &[DiffEdge], others: &[DiffEdge]) -> Vec<DiffEdge> {
     let mut known: HashSet<&DiffEdge> = others.iter().collect();
     edges.iter().filter(|edge| known.insert(edge)).cloned().collect()
+}
+
+/// Steps that lost edges of a kind and gained others, in the order of the lost ones.
+fn moved(removed: &[DiffEdge], added: &[DiffEdge]) -> Vec<MovedEdges> {
+    let mut gained: HashMap<(&StepId, EdgeKind), Vec<StepId>> = HashMap::new();
+    for edge in added {
+        gained.entry((&edge.to, edge.kind)).or_default().push(edge.from.clone());
+    }
+    let mut places = HashMap::new();
+    let mut moved: Vec<MovedEdges> = Vec::new();
+    for edge in removed {
+        let key = (&edge.to, edge.kind);
+        if let Some(after) = gained.remove(&key) {
+            places.insert(key, moved.len());
+            let (step_id, kind) = (edge.to.clone(), edge.kind);
+            moved.push(MovedEdges { step_id, kind, before: Vec::new(), after });
+        }
+        if let Some(&place) = places.get(&key) {
+            moved[place].before.push(edge.from.clone());
+        }
+    }
+    moved
 }
 
 #[cfg(test)]

@@ -50,7 +50,9 @@ mod diff;
 mod review;
 mod score;
 
-pub use diff::{BetterPlan, Change, DiffEdge, ModifiedStep, PlanDiff, diff, diff_views};
+pub use diff::{
+    BetterPlan, Change, DiffEdge, ModifiedStep, MovedEdges, PlanDiff, PlanTiming, diff, diff_views,
+};
 pub use dot::dot;
 pub use label::glyph;
 pub use mermaid::mermaid;

@@ -1,15 +1,19 @@
 //! A comparison for people: one line a change, then both scores and why.
 
+use std::collections::HashSet;
+
 use pe_model::StepId;
 use serde_json::Value;
 
 use crate::diff::{BetterPlan, Change, DiffEdge, PlanDiff};
-use crate::label::{fold, shorten};
+use crate::label::{duration, fold, shorten};
 use crate::score::ScorePart;
 use crate::view::EdgeKind;
 
 /// The longest value in a review, in characters.
 const MAX_VALUE: usize = 60;
+/// So many steps of a path are named.
+const MAX_NAMED: usize = 12;
 
 /// Renders a comparison as a compact review, with the plans' names.
 ///
@@ -19,6 +23,7 @@ pub fn diff_text(diff: &PlanDiff, name1: &str, name2: &str) -> String {
     let (name1, name2) = (fold(name1), fold(name2));
     let mut out = format!("--- {name1}\n+++ {name2}\n\n");
     push_changes(&mut out, diff);
+    push_timing(&mut out, diff, [&name1, &name2]);
     push_score(&mut out, &name1, diff.score1, &diff.score1_parts);
     push_score(&mut out, &name2, diff.score2, &diff.score2_parts);
     let gap = (diff.score1 - diff.score2).abs();
@@ -48,14 +53,48 @@ fn push_changes(out: &mut String, diff: &PlanDiff) {
     if !diff.order_same {
         *out += "~ the order of the steps\n";
     }
-    for edge in &diff.removed_edges {
+    for moved in &diff.moved_edges {
+        let (before, after) = (names(&moved.before, ", "), names(&moved.after, ", "));
+        let kind = meaning(moved.kind);
+        *out += &format!("~ {}  after {before} → after {after}{kind}\n", name(&moved.step_id));
+    }
+    let moved: HashSet<_> = diff.moved_edges.iter().map(|of| (&of.step_id, of.kind)).collect();
+    let is_told = |edge: &&DiffEdge| !moved.contains(&(&edge.to, edge.kind));
+    for edge in diff.removed_edges.iter().filter(is_told) {
         *out += &format!("- {}\n", arrow(edge));
     }
-    for edge in &diff.added_edges {
+    for edge in diff.added_edges.iter().filter(is_told) {
         *out += &format!("+ {}\n", arrow(edge));
     }
     let edges = diff.added_edges.len() + diff.removed_edges.len();
     *out += if diff.is_same() && edges == 0 { "No differences.\n\n" } else { "\n" };
+}
+
+/// How long both plans take, where that was worked out.
+fn push_timing(out: &mut String, diff: &PlanDiff, names_of: [&str; 2]) {
+    let Some(workers) = diff.workers else { return };
+    let known = |ms: Option<u64>| ms.map_or("unknown".to_owned(), duration);
+    let noun = if workers == 1 { "worker" } else { "workers" };
+    let (makespan1, makespan2) = (known(diff.makespan1_ms), known(diff.makespan2_ms));
+    *out += &format!("Makespan: {makespan1} → {makespan2} ({workers} {noun})\n");
+    let (path1, path2) = (known(diff.critical_path1_ms), known(diff.critical_path2_ms));
+    *out += &format!("Critical path: {path1} → {path2}\n");
+    for (file, path) in names_of.iter().zip([&diff.critical_path1, &diff.critical_path2]) {
+        let path = match path {
+            Some(path) => names(path, " → "),
+            None => "cannot run as it is".to_owned(),
+        };
+        *out += &format!("  {file}: {path}\n");
+    }
+    out.push('\n');
+}
+
+fn names(ids: &[StepId], between: &str) -> String {
+    let mut names: Vec<String> = ids.iter().take(MAX_NAMED).map(name).collect();
+    if ids.len() > MAX_NAMED {
+        names.push(format!("… ({} more)", ids.len() - MAX_NAMED));
+    }
+    names.join(between)
 }
 
 fn push_score(out: &mut String, name: &str, score: f64, parts: &[ScorePart]) {
@@ -74,12 +113,15 @@ fn name(id: &StepId) -> String {
 }
 
 fn arrow(edge: &DiffEdge) -> String {
-    let kind = match edge.kind {
+    format!("{} → {}{}", name(&edge.from), name(&edge.to), meaning(edge.kind))
+}
+
+fn meaning(kind: EdgeKind) -> &'static str {
+    match kind {
         EdgeKind::Success => "",
         EdgeKind::Ordering => " (order only)",
         EdgeKind::Fallback => " (on failure)",
-    };
-    format!("{} → {}{kind}", name(&edge.from), name(&edge.to))
+    }
 }
 
 fn one_line(change: &Change) -> String {

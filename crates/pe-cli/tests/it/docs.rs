@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use crate::world::World;
 
 /// The top of the workspace.
@@ -114,4 +116,27 @@ fn the_picture_of_the_readme_is_what_the_program_draws() {
         lines.filter(|line| !is_timing(line)).collect()
     };
     assert_eq!(undated(&blocks("README.md", "mermaid")[0]), undated(&drawn));
+}
+
+#[test]
+fn s2_the_worked_example_of_a_comparison_is_what_the_program_prints() {
+    let world = World::new();
+    let plans = blocks("docs/comparison.md", "json");
+    world.write("before.json", &plans[0]);
+    world.write("after.json", &plans[1]);
+    let printed = world.pe(&["diff", "before.json", "after.json"]).exits(0).stdout;
+    assert_eq!(printed, blocks("docs/comparison.md", "text")[0]);
+    // What cannot run takes no time, and the other plan's is told all the same.
+    let compared = || world.pe(&["diff", "before.json", "after.json", "--json"]).exits(0).json();
+    world.write("after.json", plans[1].replace("\"fallback_for\": \"news\", ", ""));
+    let diff = compared();
+    assert_eq!(json!([diff["makespan1_ms"], diff["critical_path1_ms"]]), json!([4_000, 4_000]));
+    assert_eq!(diff["critical_path1"], json!(["news", "weather", "digest", "mail"]));
+    assert_eq!(json!([diff["makespan2_ms"], diff["critical_path2"]]), json!([null, null]));
+    // The workers are those of the settings.
+    world.write(".pe/config.toml", "[orchestrator]\nmax_parallel_steps = 1\n");
+    world.write("after.json", &plans[1]);
+    let diff = compared();
+    assert_eq!(json!([diff["workers"], diff["makespan2_ms"]]), json!([1, 4_000]));
+    assert_eq!(diff["critical_path2_ms"], 3_000);
 }

@@ -180,3 +180,33 @@ fn edges_that_validation_found_count_in_diff_and_score() {
     assert_eq!(diff.removed_edges.len(), 1);
     assert_eq!((diff.score1_parts[1].points, diff.score2_parts[1].points), (0.0, 15.0));
 }
+
+#[test]
+fn edges_that_moved_are_told_apart_from_those_that_came_or_went() {
+    let before = plan(vec![
+        step("a", &[]),
+        step("b", &["a"]),
+        step("c", &["a", "b"]),
+        step("d", &["a"]),
+        step("e", &[]),
+    ]);
+    let after = plan(vec![
+        step("a", &[]),
+        step("b", &["a"]),
+        step("c", &["e"]),
+        step("d", &[]),
+        step("e", &["a"]),
+    ]);
+    let found = diff(&before, &after);
+    let moved = MovedEdges {
+        step_id: "c".into(),
+        kind: EdgeKind::Success,
+        before: ids(&["a", "b"]),
+        after: ids(&["e"]),
+    };
+    assert_eq!(found.moved_edges, [moved]);
+    assert_eq!((found.removed_edges.len(), found.added_edges.len()), (3, 2));
+    let text = crate::diff_text(&found, "1", "2");
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains('→')).skip(3).collect();
+    assert_eq!(lines, ["~ c  after a, b → after e", "- a → d", "+ a → e"], "{text}");
+}

@@ -1,12 +1,45 @@
 //! Comparing plans: the documented example, the JSON, and properties over any plans.
 
 use pe_model::{Plan, PlanStep, StepId, StepType};
-use pe_view::{BetterPlan, PlanDiff, diff, diff_text};
+use pe_view::{BetterPlan, PlanDiff, PlanTiming, diff, diff_text};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+/// The documented example; its times are those that `pe simulate` finds.
 fn example() -> PlanDiff {
-    diff(&super::plan("before"), &super::plan("after"))
+    let timing = |critical_path: &[&str]| {
+        let ms = critical_path.len() as u64 * 1_000;
+        let critical_path = critical_path.iter().map(StepId::new).collect();
+        Some(PlanTiming { makespan_ms: ms, critical_path, critical_path_ms: ms })
+    };
+    diff(&super::plan("before"), &super::plan("after")).with_timing(
+        3,
+        timing(&["news", "weather", "digest", "mail"]),
+        timing(&["news", "digest", "mail"]),
+    )
+}
+
+#[test]
+fn times_that_are_not_known_are_not_made_up() {
+    let unknown = diff(&super::plan("before"), &super::plan("after"));
+    assert!(!diff_text(&unknown, "a", "b").contains("Makespan"));
+    let value = serde_json::to_value(&unknown).unwrap();
+    for field in ["workers", "makespan1_ms", "critical_path2", "critical_path2_ms"] {
+        assert_eq!(value.get(field), Some(&Value::Null), "{field}");
+    }
+    let half = unknown.with_timing(
+        1,
+        None,
+        Some(PlanTiming {
+            makespan_ms: 2_000,
+            critical_path: (0..20).map(|n| StepId::new(format!("s{n}"))).collect(),
+            critical_path_ms: 1_000,
+        }),
+    );
+    let text = diff_text(&half, "a", "b");
+    assert!(text.contains("Makespan: unknown → 2.0 s (1 worker)\n"), "{text}");
+    assert!(text.contains("Critical path: unknown → 1.0 s\n  a: cannot run as it is\n"), "{text}");
+    assert!(text.contains("→ s11 → … (8 more)\n"), "{text}");
 }
 
 #[test]
