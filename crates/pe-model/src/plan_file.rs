@@ -39,6 +39,9 @@ pub struct ShapeIssue {
     pub message: String,
 }
 
+/// Names the JSON Schema of a file, for editors.
+const SCHEMA_FIELD: &str = "$schema";
+
 const RETRY_FIELDS: [&str; 5] =
     ["max_retries", "base_delay_ms", "max_delay_ms", "backoff", "jitter"];
 
@@ -103,6 +106,10 @@ impl Reader {
         let Value::Object(mut top) = top else {
             return Err(ReadError::NotAnObject { found: kind_of(&top) });
         };
+        // Which schema an editor is to hold the file against is no part of the plan.
+        if top.get(SCHEMA_FIELD).is_some_and(Value::is_string) {
+            top.shift_remove(SCHEMA_FIELD);
+        }
         let of_steps = std::mem::take(&mut self.unknown);
         self.take_unknown(&mut top, "", &Plan::FIELDS);
         self.unknown.extend(of_steps);

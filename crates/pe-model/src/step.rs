@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use crate::{JsonMap, RetryPolicy, StepId};
 /// How a step behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = in_any_letter_case)]
 pub enum StepType {
     /// Runs when it is ready.
     #[default]
@@ -40,6 +41,25 @@ impl StepType {
             Self::Fallback => "fallback",
         }
     }
+}
+
+/// Lets the schema take what the reader takes; an editor offers the names as they are written.
+fn in_any_letter_case(schema: &mut Schema) {
+    let names = StepType::ALL.map(|kind| {
+        let letters = kind.as_str().chars();
+        letters
+            .map(|letter| format!("[{}{letter}]", letter.to_ascii_uppercase()))
+            .collect::<String>()
+    });
+    let names = format!("^\\s*({})\\s*$", names.join("|"));
+    let (Some(description), Some(named)) = (schema.remove("description"), schema.remove("oneOf"))
+    else {
+        return;
+    };
+    *schema = json_schema!({
+        "description": description,
+        "anyOf": [{ "oneOf": named }, { "type": "string", "pattern": names }],
+    });
 }
 
 impl<'de> Deserialize<'de> for StepType {

@@ -1,4 +1,5 @@
-//! `pe init`: a configuration and a first plan, written into the current directory.
+//! `pe init`: a configuration, a first plan and the schema that an editor holds plans against,
+//! written into the current directory.
 //!
 //! Invariant: nothing that exists is written to, whatever it is.
 
@@ -8,17 +9,21 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::Context;
+use super::{Context, schema};
 use crate::args::InitVerb;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::{Fate, Owner, Surroundings, places};
 
 /// What is written, and where.
-const FILES: [(&str, &str); 2] = [
-    (".pe/config.toml", include_str!("init/config.toml")),
-    ("plan.yaml", include_str!("init/plan.yaml")),
-];
+fn files() -> anyhow::Result<[(&'static str, String); 3]> {
+    let schema = serde_json::to_string_pretty(&schema::plan())? + "\n";
+    Ok([
+        (".pe/config.toml", include_str!("init/config.toml").to_owned()),
+        (".pe/plan.schema.json", schema),
+        ("plan.yaml", include_str!("init/plan.yaml").to_owned()),
+    ])
+}
 
 const NEXT: &str = "\
 next: `pe run plan.yaml` runs the plan; it needs no model
@@ -32,9 +37,9 @@ pub(super) fn run(_: &InitVerb, context: &mut Context) -> Result<Exit, Failure> 
         .into_iter()
         .find(|place| place.owner == Owner::Project && place.fate == Fate::Read);
     let mut said = String::new();
-    for (name, text) in FILES {
+    for (name, text) in files()? {
         let path = Path::new(name);
-        let written = write(path, text).with_context(|| format!("cannot write `{name}`"));
+        let written = write(path, &text).with_context(|| format!("cannot write `{name}`"));
         said += &match written.map_err(Failure::usage)? {
             true => format!("wrote {name}\n"),
             false => format!("{name} is there already; left as it is\n"),

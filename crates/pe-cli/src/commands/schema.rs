@@ -3,7 +3,7 @@
 use clap::ValueEnum as _;
 use pe_model::{Event, Plan, RunReport};
 use pe_validate::ValidationReport;
-use schemars::schema_for;
+use schemars::{Schema, schema_for};
 
 use super::Context;
 use crate::args::{SchemaName, SchemaVerb};
@@ -19,11 +19,16 @@ pub(super) fn run(verb: &SchemaVerb, context: &mut Context) -> Result<Exit, Fail
         return Ok(Exit::Success);
     };
     context.output.json(&match name {
-        SchemaName::Plan => schema_for!(Plan),
+        SchemaName::Plan => plan(),
         SchemaName::Config => schema_for!(ConfigFile),
         SchemaName::Events => schema_for!(Event),
         SchemaName::Report => schema_for!(ValidationReport),
         SchemaName::Run => schema_for!(RunReport),
     })?;
     Ok(Exit::Success)
+}
+
+/// The schema of plan files.
+pub(super) fn plan() -> Schema {
+    schema_for!(Plan)
 }

@@ -14,6 +14,7 @@ fn init_writes_what_our_own_readers_take() {
     let done = world.pe(&["init"]).exits(0);
     insta::assert_snapshot!(done.stdout, @"
     wrote .pe/config.toml
+    wrote .pe/plan.schema.json
     wrote plan.yaml
     next: `pe run plan.yaml` runs the plan; it needs no model
     next: `pe doctor` says whether a model can be reached, and what to do if not
@@ -28,7 +29,12 @@ fn init_writes_what_our_own_readers_take() {
     let done = world.pe(&["run", "plan.yaml"]).exits(0);
     assert!(done.stdout.ends_with("TODO in 1 of them; first: src/a.rs:2\n"), "{}", done.stdout);
 
-    let text = fs::read_to_string(world.path().join(".pe/config.toml")).unwrap();
+    let read = |name: &str| fs::read_to_string(world.path().join(name)).unwrap();
+    assert_eq!(read(".pe/plan.schema.json"), world.pe(&["schema", "plan"]).exits(0).stdout);
+    let line = read("plan.yaml").lines().next().unwrap().to_owned();
+    assert_eq!(line, "# yaml-language-server: $schema=.pe/plan.schema.json");
+
+    let text = read(".pe/config.toml");
     let used: String = text
         .lines()
         .map(|line| match line.strip_prefix('#') {

@@ -25,6 +25,7 @@ mod recordings;
 mod run;
 mod running;
 mod scene;
+mod schemas;
 mod signal;
 mod stdio;
 mod upkeep;
