@@ -17,7 +17,7 @@ use excerpt::{Excerpt, excerpts};
 const DRAWN: usize = 50;
 /// No message is drawn longer than this, in characters.
 const LONGEST: usize = 1_000;
-/// What stands before the number of a line, and between it and the line.
+/// Columns between the number of a line and the line.
 const GUTTER: usize = 3;
 /// No line of a file is cut shorter than this, in columns; rather the terminal breaks it.
 const NARROWEST: usize = 16;
