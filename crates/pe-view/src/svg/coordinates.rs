@@ -17,6 +17,11 @@ const BESIDE_BOX: f64 = 18.0;
 /// Between two lanes.
 const BETWEEN_LANES: f64 = 12.0;
 
+/// How much of the width of a picture may be taken away, if its packed columns are narrower
+/// and it stays as broad as [`BROAD`].
+const SQUEEZE: f64 = 0.4;
+/// What fits on a page, in pixels; balance matters more than width below this.
+const BROAD: f64 = 1_000.0;
 /// A gap down the whole picture that is worth closing, in pixels.
 const GAP: f64 = 24.0;
 /// Gaps are closed in pictures of at most this many nodes, as each is tried with all others.
@@ -36,7 +41,7 @@ pub(super) fn coordinates(order: &Order, breadths: &[f64]) -> Vec<f64> {
         for mirrored in [false, true] {
             let corner = Corner::new(order, upwards, mirrored);
             let roots = corner.align(&crossed);
-            let mut at = corner.pack(&roots, |a, b| separation(order, breadths, a, b));
+            let mut at = corner.pack(&roots, true, |a, b| separation(order, breadths, a, b));
             if mirrored {
                 at.iter_mut().for_each(|at| *at = -*at);
             }
@@ -63,10 +68,54 @@ pub(super) fn coordinates(order: &Order, breadths: &[f64]) -> Vec<f64> {
         four.sort_by(f64::total_cmp);
         *at = (four[1] + four[2]) / 2.0;
     }
+    squeeze(order, breadths, &mut at);
     close_gaps(order, breadths, &mut at);
     let (least, _) = extent(&at);
     at.iter_mut().for_each(|at| *at -= least);
     at
+}
+
+/// Takes up to [`SQUEEZE`] of the width away from the edges of the picture inwards.
+///
+/// Of two arrangements that keep the distances, the lesser place of each node is one as well,
+/// and so is the greater. So every node is kept between where it stands with all columns
+/// packed to the left, and where it stands with all packed to the right of a smaller picture.
+fn squeeze(order: &Order, breadths: &[f64], at: &mut [f64]) {
+    let root = columns(order, at);
+    let apart = |a, b| separation(order, breadths, a, b);
+    let half = |node: usize| breadths.get(node).map_or(0.0, |breadth| breadth / 2.0);
+    let extent = |at: &[f64]| {
+        let nodes = || at.iter().enumerate();
+        let least = nodes().map(|(node, at)| at - half(node)).fold(f64::MAX, f64::min);
+        (least, nodes().map(|(node, at)| at + half(node)).fold(f64::MIN, f64::max))
+    };
+    let mut left = Corner::new(order, false, false).pack(&root, false, apart);
+    let mut right = Corner::new(order, false, true).pack(&root, false, apart);
+    right.iter_mut().for_each(|at| *at = -*at);
+    let ((start, end), (left_start, left_end)) = (extent(at), extent(&left));
+    let least = ((end - start) * (1.0 - SQUEEZE)).max(BROAD.min(end - start));
+    let width = (left_end - left_start).max(least);
+    let (_, right_end) = extent(&right);
+    let aside = (end - start - width) / 2.0;
+    for node in 0..at.len() {
+        left[node] -= left_start;
+        right[node] += width - right_end;
+        at[node] = (at[node] - start - aside).max(left[node]).min(right[node]);
+    }
+}
+
+/// For each node the first node of those that are linked straight with it.
+fn columns(order: &Order, at: &[f64]) -> Vec<usize> {
+    let mut root: Vec<usize> = (0..at.len()).collect();
+    for row in &order.layers {
+        for &node in row {
+            let straight = |&&up: &&usize| (at[up] - at[node]).abs() < 0.01;
+            if let Some(&up) = order.above[node].iter().find(straight) {
+                root[node] = root[up];
+            }
+        }
+    }
+    root
 }
 
 /// Moves everything to the right of a line down the whole picture to the left, where that
@@ -223,8 +272,14 @@ impl<'a> Corner<'a> {
         root
     }
 
-    /// Packs the columns to the left, then those with room to the right of them to the right.
-    fn pack(&self, root: &[usize], separation: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    /// Packs the columns to the left, then, if wanted, those with room to the right of them
+    /// back to the right.
+    fn pack(
+        &self,
+        root: &[usize],
+        back: bool,
+        separation: impl Fn(usize, usize) -> f64,
+    ) -> Vec<f64> {
         let count = root.len();
         let mut after: Vec<Vec<(usize, f64)>> = vec![Vec::new(); count];
         let mut waiting = vec![0_usize; count];
@@ -249,7 +304,7 @@ impl<'a> Corner<'a> {
                 }
             }
         }
-        for &node in sorted.iter().rev() {
+        for &node in sorted.iter().rev().filter(|_| back) {
             let room = after[node].iter().map(|&(right, apart)| at[right] - apart);
             let limit = room.fold(f64::MAX, f64::min);
             if limit < f64::MAX {

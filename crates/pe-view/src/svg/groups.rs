@@ -117,23 +117,21 @@ fn card(drawing: &Drawing<'_>, group: &Group, most: usize) -> Card {
         0 => format!("layer {}", count(group.first + 1)),
         _ => format!("layers {} to {}", count(group.first + 1), count(group.last + 1)),
     };
-    let mut lines = vec![format!("{} steps", count(group.steps.len())), layers];
-    let statuses = statuses(drawing, group);
-    lines.push(
-        statuses
-            .iter()
-            .map(|&(status, number)| format!("{} {} {status}", glyph(status), count(number)))
-            .collect::<Vec<_>>()
-            .join(" · "),
-    );
+    let layers = match group.inside {
+        0 => layers,
+        inside => format!("{layers} · {} inside", edges(inside)),
+    };
+    let statuses = statuses(drawing, group)
+        .iter()
+        .map(|&(status, number)| format!("{} {} {status}", glyph(status), count(number)))
+        .collect::<Vec<_>>();
+    let mut lines =
+        vec![format!("{} steps", count(group.steps.len())), layers, statuses.join(" · ")];
     let known = group.steps.iter().filter_map(|&step| drawing.steps[step].execution_time_ms);
     let total = known.fold(0_u64, u64::saturating_add);
     let mut facts = Vec::new();
     if total > 0 {
         facts.push(format!("{} of work", duration(total)));
-    }
-    if group.inside > 0 {
-        facts.push(format!("{} inside", edges(group.inside)));
     }
     let critical = group.steps.iter().filter(|&&step| drawing.is_critical(step)).count();
     // A layer has one such step at most.

@@ -62,6 +62,13 @@ fn a_crossing_that_need_not_be_is_gone() {
     assert_eq!(order(&graph).crossings(), 0);
 }
 
+#[test]
+fn sweeps_take_away_what_the_first_walk_leaves() {
+    // The walk meets 2 before 3, so that 1 → 2 crosses 0 → 3.
+    let graph = graph(4, &[(0, 2), (0, 3), (1, 2)]);
+    assert_eq!((Order::new(&graph).crossings(), order(&graph).crossings()), (1, 0));
+}
+
 proptest! {
     #[test]
     fn sweeps_never_add_crossings_and_keep_every_node(
