@@ -17,6 +17,9 @@ pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 /// The deepest nesting of lists and maps that is read.
 pub const MAX_NESTING: usize = 128;
 
+/// The most values that all aliases of a YAML document stand for.
+const MAX_REPLAYED: usize = 50_000;
+
 /// A notation for plan files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -261,6 +264,7 @@ fn yaml_options() -> serde_saphyr::Options {
             max_nodes: 4_000_000,
             max_total_scalar_bytes: MAX_DOCUMENT_BYTES,
         },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
         with_snippet: false,
         // YAML 1.2: `no`, `on` and `y` are words.
         strict_booleans: true,

@@ -42,6 +42,9 @@ pub struct ShapeIssue {
 /// Names the JSON Schema of a file, for editors.
 const SCHEMA_FIELD: &str = "$schema";
 
+/// So many unknown fields of a file get a suggestion.
+const SUGGESTIONS: usize = 1000;
+
 const RETRY_FIELDS: [&str; 5] =
     ["max_retries", "base_delay_ms", "max_delay_ms", "backoff", "jitter"];
 
@@ -169,16 +172,19 @@ impl Reader {
         pointer: &str,
         known: &'static [&'static str],
     ) {
-        let strangers: Vec<String> =
-            fields.keys().filter(|name| !known.contains(&name.as_str())).cloned().collect();
-        for name in strangers {
-            fields.shift_remove(&name);
+        fields.retain(|name, _| {
+            if known.contains(&name.as_str()) {
+                return true;
+            }
+            // A file in which every field is a stranger must not cost a comparison for each.
+            let near = || nearest(name, known.iter().copied());
             self.unknown.push(UnknownField {
-                pointer: format!("{pointer}/{}", escape(&name)),
-                nearest: nearest(&name, known.iter().copied()),
-                name,
+                pointer: format!("{pointer}/{}", escape(name)),
+                nearest: (self.unknown.len() < SUGGESTIONS).then(near).flatten(),
+                name: name.clone(),
             });
-        }
+            false
+        });
     }
 
     /// Says which fields of a record are wrong; every field of `T` must be optional.
