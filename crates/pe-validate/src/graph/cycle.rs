@@ -19,14 +19,20 @@ pub(crate) struct Circles {
 
 /// At most so many circles are listed.
 const MOST: usize = 100;
-/// At most so many edges are looked at, over all searches.
+/// At most so many edges are looked at, over all searches but the first: where there is a
+/// circle, one is found.
 const WORK: usize = 5_000_000;
 
 /// Finds the circles; linear when there is none.
 pub(super) fn circles(graph: &Graph<Node, EdgeKind>) -> Circles {
+    circles_within(graph, WORK)
+}
+
+fn circles_within(graph: &Graph<Node, EdgeKind>, work: usize) -> Circles {
     let mut found = Circles { circles: Vec::new(), cut: false };
     let mut seen = HashSet::new();
-    let mut search = Search::new(graph);
+    // One search is linear in the graph, so the first may take what it needs.
+    let mut search = Search::new(graph, usize::MAX);
     let mut knots: Vec<Vec<NodeIndex>> = kosaraju_scc(graph);
     knots.retain(|nodes| nodes.len() > 1);
     let mut members: Vec<NodeIndex> = Vec::new();
@@ -51,6 +57,10 @@ pub(super) fn circles(graph: &Graph<Node, EdgeKind>) -> Circles {
             found.cut = true;
             break;
         };
+        if found.circles.is_empty() {
+            let used = usize::MAX - search.work;
+            search.work = work.saturating_sub(used);
+        }
         let circle = canonical(circle.into_iter().filter(|&node| graph[node] == Node::Step));
         if !seen.insert(circle.clone()) {
             continue;
@@ -74,14 +84,14 @@ struct Search<'g> {
 }
 
 impl<'g> Search<'g> {
-    fn new(graph: &'g Graph<Node, EdgeKind>) -> Self {
+    fn new(graph: &'g Graph<Node, EdgeKind>, work: usize) -> Self {
         let nodes = graph.node_count();
         Self {
             graph,
             component_of: vec![usize::MAX; nodes],
             reached: vec![None; nodes],
             touched: Vec::new(),
-            work: WORK,
+            work,
         }
     }
 
@@ -153,4 +163,29 @@ fn canonical(circle: impl Iterator<Item = NodeIndex>) -> Vec<usize> {
         circle.rotate_left(first);
     }
     circle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_circle_is_found_however_little_may_be_done() {
+        // Each node after the three before it, and the first after the last.
+        const NODES: usize = 50;
+        let mut graph = Graph::new();
+        for _ in 0..NODES {
+            graph.add_node(Node::Step);
+        }
+        let mut add = |from, to| {
+            graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), EdgeKind::Trigger);
+        };
+        (1..NODES).for_each(|to| (to.saturating_sub(3)..to).for_each(|from| add(from, to)));
+        add(NODES - 1, 0);
+        for work in [0, 1, 100] {
+            let found = circles_within(&graph, work);
+            assert_eq!((found.circles.len(), found.cut), (1, true), "{work}");
+        }
+        assert!(!circles_within(&graph, WORK).cut);
+    }
 }
