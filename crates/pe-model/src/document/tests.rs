@@ -155,3 +155,40 @@ fn yaml_words_are_words() {
         serde_json::json!(["no", "NO", "y", "n", "on", "off", "yes", true, false, null, 15]);
     assert_eq!(read, Ok(expected));
 }
+
+#[test]
+fn steps_that_are_read_one_by_one_are_those_of_the_tree() {
+    let texts = [
+        r#"{"goal": "g", "steps": [{"step_id": "a", "parameters": {"steps": [1, {"steps": 2}]}},
+            {"step_id": "b", "metadata": {"x": null}, "retry": {"max_retries": 1}}], "context": {"steps": [3]}}"#,
+        r#"{"steps": [{"step_id": "a", "colour": 1, "dependencies": "b"}, 7, {"parameters": 1}], "x": 2}"#,
+        r#"{"steps": {"a": 1}, "goal": 2}"#,
+        r#"{"steps": "a"}"#,
+        r#"{"steps": []}"#,
+        r#"[{"steps": [{}]}]"#,
+    ];
+    for text in texts {
+        let tree = PlanFile::from_value(json(text).unwrap());
+        for format in [Format::Json, Format::Yaml] {
+            let read = PlanFile::parse(text.as_bytes(), format);
+            assert_eq!(read, tree, "{format}: {text}");
+        }
+    }
+    let again = br#"{"steps": [{}], "steps": []}"#;
+    let error = PlanFile::parse(again, Format::Json).unwrap_err();
+    assert!(matches!(error, ReadError::DuplicateKey { .. }), "{error:?}");
+}
+
+#[test]
+fn reading_ends_with_the_first_step_too_many() {
+    let text =
+        |steps: usize, end: &str| format!("{{\"steps\": [{}{end}", vec!["{}"; steps].join(","));
+    let read = |text: &str, limit| PlanFile::parse_at_most(text.as_bytes(), Format::Json, limit);
+    assert_eq!(read(&text(3, "]}"), 3).unwrap().plan.steps.len(), 3);
+    let refused = Err(ReadError::TooManySteps { limit: 3 });
+    assert_eq!(read(&text(4, "]}"), 3), refused);
+    assert_eq!(read(&text(4, ", not JSON"), 3), refused);
+    assert!(matches!(read(&text(3, ", not JSON"), 3), Err(ReadError::Syntax { .. })));
+    let other = "{\"context\": {\"steps\": [1, 2, 3, 4]}, \"metadata\": {\"list\": [1, 2, 3, 4]}}";
+    assert!(read(other, 3).is_ok(), "only the plan's own steps are counted");
+}

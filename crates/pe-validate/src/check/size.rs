@@ -8,7 +8,7 @@ use crate::{Code, Limits, ValidationReport};
 
 /// A plan with more steps than the limit is still checked as a whole up to this size, so that it
 /// is mended in one go. Beyond it nobody mends it, and looking at it only costs time.
-const MOST_LOOKED_AT: usize = 10_000;
+const MOST_LOOKED_AT: usize = 2_000;
 
 /// So many steps of a file are read; one more, and the plan is refused for that alone.
 pub(super) fn most_read(limits: &Limits) -> usize {

@@ -15,6 +15,7 @@ mod readers;
 mod scale;
 mod shared;
 mod spans;
+mod size;
 mod strictness;
 mod templates;
 
