@@ -23,29 +23,34 @@ pub(crate) fn build(needs: AllNeeds) -> Result<StepGraph, NoGraph> {
         }
     }
     let Attached { kinds, over, settled } = attach(&needs, &fallbacks);
-    let mut edges: Vec<(usize, usize, EdgeKind)> = Vec::new();
-    edges.extend(needs.waits().map(|(on, step, is_trigger)| {
+    let mut graph = Graph::with_capacity(kinds.len(), needs.waits().count());
+    for &kind in &kinds {
+        graph.add_node(kind);
+    }
+    let mut add = |from: usize, to: usize, kind| {
+        graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), kind);
+    };
+    for (on, step, is_trigger) in needs.waits() {
         let kind = if is_trigger { EdgeKind::Trigger } else { EdgeKind::Ordering };
-        (settled[on as usize], step, kind)
-    }));
+        add(settled[on as usize], step, kind);
+    }
     for (target, stand_ins) in fallbacks.iter().enumerate() {
         let mut before = None;
         for &fallback in stand_ins {
             let fallback = fallback as usize;
-            edges.push((target, fallback, EdgeKind::Fallback));
-            edges.push((over[fallback], over[target], EdgeKind::Settling));
-            edges.push((over[fallback], settled[fallback], EdgeKind::Settling));
-            edges.push((settled[target], settled[fallback], EdgeKind::Settling));
+            add(target, fallback, EdgeKind::Fallback);
+            add(over[fallback], over[target], EdgeKind::Settling);
+            add(over[fallback], settled[fallback], EdgeKind::Settling);
+            add(settled[target], settled[fallback], EdgeKind::Settling);
             // The next one is tried only when this one is over.
             if let Some(before) = before.replace(over[fallback]) {
-                edges.push((before, fallback, EdgeKind::Fallback));
+                add(before, fallback, EdgeKind::Fallback);
             }
         }
         if over[target] != target {
-            edges.push((target, over[target], EdgeKind::Settling));
+            add(target, over[target], EdgeKind::Settling);
         }
     }
-    let mut graph = to_graph(&kinds, edges);
     let Ok(mut order) = toposort(&graph, None) else {
         return Err(NoGraph::Circles(circles(&graph)));
     };
@@ -154,28 +159,21 @@ fn attach(needs: &AllNeeds, fallbacks: &[Vec<u32>]) -> Attached {
     Attached { kinds, over, settled }
 }
 
-/// The same graph as a type that cannot have a cycle.
+/// The same graph as a type that cannot have a cycle; of the two only one is kept at a time.
 ///
 /// `Dag` looks for a cycle, recursively, whenever an edge could close one. In topological
 /// order none can: where an edge ends, no edge begins yet.
 fn to_dag(graph: Graph<Node, EdgeKind>, order: &[NodeIndex]) -> Dag<Node, EdgeKind> {
-    let mut dag = Dag::with_capacity(graph.node_count(), graph.edge_count());
-    for &kind in graph.node_weights() {
+    let mut edges = Vec::with_capacity(graph.edge_count());
+    for &node in order {
+        edges.extend(graph.edges(node).map(|edge| (node, edge.target(), *edge.weight())));
+    }
+    let kinds: Vec<Node> = graph.node_weights().copied().collect();
+    drop(graph);
+    let mut dag = Dag::with_capacity(kinds.len(), edges.len());
+    for kind in kinds {
         dag.add_node(kind);
     }
-    let edges = order.iter().flat_map(|&node| graph.edges(node));
-    dag.add_edges(edges.map(|edge| (edge.source(), edge.target(), *edge.weight())))
-        .expect("because the edges come in topological order");
+    dag.add_edges(edges).expect("because the edges come in topological order");
     dag
-}
-
-fn to_graph(kinds: &[Node], edges: Vec<(usize, usize, EdgeKind)>) -> Graph<Node, EdgeKind> {
-    let mut graph = Graph::with_capacity(kinds.len(), edges.len());
-    for &kind in kinds {
-        graph.add_node(kind);
-    }
-    for (from, to, kind) in edges {
-        graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), kind);
-    }
-    graph
 }
