@@ -434,4 +434,6 @@ impl<'de> Visitor<'de> for Strict<'_, '_> {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
