@@ -42,8 +42,9 @@ pub struct ShapeIssue {
 /// Names the JSON Schema of a file, for editors.
 const SCHEMA_FIELD: &str = "$schema";
 
-/// So many unknown fields of a file get a suggestion.
-const SUGGESTIONS: usize = 1000;
+/// So many unknown fields of a file are noted, and so many fields of the wrong type: a file that
+/// is wrong all over must not cost more than its own size.
+const NOTED: usize = 2_000;
 
 const RETRY_FIELDS: [&str; 5] =
     ["max_retries", "base_delay_ms", "max_delay_ms", "backoff", "jitter"];
@@ -52,7 +53,8 @@ impl PlanFile {
     /// Reads a plan file.
     ///
     /// # Errors
-    /// A [`ReadError`]; fields of the wrong type are all listed in `ReadError::Shape`.
+    /// A [`ReadError`]; fields of the wrong type are all listed in `ReadError::Shape`, as long as
+    /// there are no more than 2,000.
     pub fn parse(bytes: &[u8], format: Format) -> Result<Self, ReadError> {
         Self::parse_at_most(bytes, format, MAX_STEPS)
     }
@@ -176,13 +178,13 @@ impl Reader {
             if known.contains(&name.as_str()) {
                 return true;
             }
-            // A file in which every field is a stranger must not cost a comparison for each.
-            let near = || nearest(name, known.iter().copied());
-            self.unknown.push(UnknownField {
-                pointer: format!("{pointer}/{}", escape(name)),
-                nearest: (self.unknown.len() < SUGGESTIONS).then(near).flatten(),
-                name: name.clone(),
-            });
+            if self.unknown.len() < NOTED {
+                self.unknown.push(UnknownField {
+                    pointer: format!("{pointer}/{}", escape(name)),
+                    nearest: nearest(name, known.iter().copied()),
+                    name: name.clone(),
+                });
+            }
             false
         });
     }
@@ -190,6 +192,9 @@ impl Reader {
     /// Says which fields of a record are wrong; every field of `T` must be optional.
     fn wrong_fields<T: DeserializeOwned>(&mut self, fields: &Value, pointer: &str) {
         let before = self.wrong.len();
+        if before >= NOTED {
+            return;
+        }
         for (name, value) in fields.as_object().into_iter().flatten() {
             let place = format!("{pointer}/{}", escape(name));
             if name == "retry" && value.is_object() {
@@ -209,7 +214,9 @@ impl Reader {
     }
 
     fn wrong(&mut self, pointer: String, message: String) {
-        self.wrong.push(ShapeIssue { pointer, message });
+        if self.wrong.len() < NOTED {
+            self.wrong.push(ShapeIssue { pointer, message });
+        }
     }
 }
 

@@ -19,7 +19,7 @@ fn read(bytes: &[u8], format: Format) -> (Result<Value, ReadError>, u64) {
             let text = std::str::from_utf8(bytes).unwrap_or_default();
             let text = text.trim_start_matches('\u{feff}');
             result = Some(match format {
-                Format::Yaml if !text.trim().is_empty() => read_yaml_here(text),
+                Format::Yaml if !text.trim().is_empty() => read_yaml_here(text, None),
                 _ => read_value(bytes, format),
             });
         });

@@ -1,6 +1,6 @@
 //! Collects findings, and makes the report of them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::Hash;
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,13 +19,20 @@ use crate::{Code, Finding, Severity, ValidationReport};
 /// So many names are compared for suggestions, over one plan: a plan in which everything is
 /// misspelt must not cost the square of its length.
 const COMPARISONS: usize = 400_000;
+/// So many findings of one code are listed: nobody reads more of them, and the report on a file
+/// that is wrong all over must not be larger than the file.
+const LISTED: usize = 1_000;
 /// So many bytes of a string are read again to find a fault inside it in the file.
 const LONGEST_READ: usize = 4096;
 
 /// Collects findings.
 pub(super) struct Checker {
     pub(super) strictness: Strictness,
-    pub(super) found: Vec<Found>,
+    found: Vec<Found>,
+    /// How many findings there are of each code, listed or not.
+    counts: BTreeMap<Code, usize>,
+    /// The codes of errors that are not listed.
+    unlisted_errors: BTreeSet<Code>,
     pub(super) report: ValidationReport,
     comparisons: usize,
     /// The string that the latest finding inside one lies in.
@@ -41,6 +48,8 @@ pub(super) struct Found {
     inside: Option<(Arc<str>, Range<usize>)>,
     /// Where it is in the file, when that is known already.
     fault: Option<Fault>,
+    /// Whether it will be in the report.
+    is_listed: bool,
 }
 
 /// A place in a file as its parser told it.
@@ -59,6 +68,8 @@ impl Checker {
         Self {
             strictness,
             found: Vec::new(),
+            counts: BTreeMap::new(),
+            unlisted_errors: BTreeSet::new(),
             report: ValidationReport::default(),
             comparisons: COMPARISONS,
             string: Arc::default(),
@@ -85,8 +96,52 @@ impl Checker {
             end_column: None,
             suggestion: None,
         };
-        self.found.push(Found { finding, place, inside: None, fault: None });
+        self.drop_unlisted();
+        let count = self.counts.entry(code).or_default();
+        *count += 1;
+        let is_listed = *count <= LISTED;
+        self.found.push(Found { finding, place, inside: None, fault: None, is_listed });
         &mut self.found.last_mut().expect("because it was just pushed").finding
+    }
+
+    /// How many findings there are, listed or not.
+    pub(super) fn count(&self) -> usize {
+        self.counts.values().sum()
+    }
+
+    /// How many findings of a code there are, listed or not.
+    pub(super) fn count_of(&self, code: Code) -> usize {
+        self.counts.get(&code).copied().unwrap_or_default()
+    }
+
+    /// Whether further findings of a code are counted and no more.
+    pub(super) fn has_enough(&self, code: Code) -> bool {
+        self.count_of(code) > LISTED
+    }
+
+    /// The latest finding stays until the next one, so that it can be filled in.
+    fn drop_unlisted(&mut self) {
+        if let Some(Found { finding, .. }) = self.found.pop_if(|found| !found.is_listed)
+            && finding.severity == Severity::Error
+        {
+            self.unlisted_errors.insert(finding.code);
+        }
+    }
+
+    /// Says of which codes there are more findings than are listed.
+    fn say_unlisted(&mut self) {
+        let counts: Vec<(Code, usize)> =
+            self.counts.iter().map(|(code, count)| (*code, *count)).collect();
+        for (code, count) in counts.into_iter().filter(|(_, count)| *count > LISTED) {
+            let message =
+                format!("the first {LISTED} of at least {count} findings of {code} are listed");
+            self.add(Code::More, None, String::new(), message).suggestion =
+                Some("mend those that are listed first".to_owned());
+            // A plan is never refused without an error to be read.
+            if self.unlisted_errors.contains(&code) {
+                self.with_harm(Harm::Impossible);
+            }
+        }
     }
 
     /// A finding at a field of a step.
@@ -170,7 +225,9 @@ impl Checker {
     }
 
     /// The report; findings get lines and columns when there is a file.
-    pub(super) fn into_report(self, file: Option<(&[u8], Format)>) -> ValidationReport {
+    pub(super) fn into_report(mut self, file: Option<(&[u8], Format)>) -> ValidationReport {
+        self.drop_unlisted();
+        self.say_unlisted();
         let (mut report, mut found) = (self.report, self.found);
         if let Some((bytes, format)) = file
             && !found.is_empty()
@@ -201,6 +258,11 @@ fn put_in_place(found: &mut [Found], bytes: &[u8], format: Format) {
         (finding.end_line, finding.end_column) = (Some(1), Some(1));
         return;
     }
+    // What follows bytes that are no text says nothing about where they are.
+    let bytes = match found {
+        [Found { fault: Some(Fault::Byte(at)), .. }] => &bytes[..bytes.len().min(*at + 4)],
+        _ => bytes,
+    };
     let text = String::from_utf8_lossy(bytes);
     let pointers = found.iter().map(|found| (found.finding.pointer.as_str(), found.part()));
     let marks = locate(&text, format, pointers);

@@ -91,7 +91,7 @@ impl Checker {
                 Some(parameters)
             }
             Err(first) => {
-                let before = self.found.len();
+                let before = self.count_of(Code::BadExpression);
                 for (pointer, template) in texts(&step.parameters) {
                     let field = Field("parameters", &pointer);
                     match template {
@@ -102,8 +102,7 @@ impl Checker {
                         Err(error) => self.bad_expression(&reader, field, "", &error),
                     }
                 }
-                let told = self.found[before..].iter();
-                if !told.clone().any(|found| found.finding.code == Code::BadExpression) {
+                if self.count_of(Code::BadExpression) == before {
                     // A bound on the tree as a whole, which no string breaks alone.
                     let field = Field("parameters", &first.pointer);
                     self.bad_expression(&reader, field, "", &first.error);
@@ -167,9 +166,9 @@ impl Checker {
             self.inside(text, *span);
         }
         for reference in &references.steps {
-            let before = self.found.len();
+            let before = self.count();
             self.reference(reader, field, reference);
-            if self.found.len() > before {
+            if self.count() > before {
                 self.inside(text, reference.span);
             }
         }

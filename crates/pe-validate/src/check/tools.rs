@@ -155,6 +155,9 @@ fn values(
         }
     };
     for error in validator.iter_errors(parameters) {
+        if checker.has_enough(Code::ParameterMismatch) {
+            break;
+        }
         let pointer = error.instance_path().as_str().to_owned();
         let told = pointer.is_empty()
             && matches!(

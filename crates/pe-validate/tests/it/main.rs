@@ -14,8 +14,8 @@ mod quality;
 mod readers;
 mod scale;
 mod shared;
-mod spans;
 mod size;
+mod spans;
 mod strictness;
 mod templates;
 

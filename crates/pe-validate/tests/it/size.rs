@@ -64,7 +64,7 @@ fn far_too_many_steps_are_given_up_at_the_first_one_too_many() {
             assert_eq!(finding.message, message);
             assert_eq!(finding.pointer, "/steps");
             let place =
-                if format == Format::Json { (Some(2), Some(11)) } else { (Some(3), Some(3)) };
+                if format == Format::Json { (Some(2), Some(11)) } else { (Some(2), Some(1)) };
             assert_eq!((finding.line, finding.column), place, "{format}");
             assert!(finding.suggestion.is_some());
         }
