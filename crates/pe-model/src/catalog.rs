@@ -127,8 +127,9 @@ fn read_entry(entry: &Value, number: usize) -> Result<Entry, CatalogError> {
         .to_owned();
     let shape = |message: String| CatalogError::Shape { name: name.clone(), message };
     let schema = |keys: [&str; 3]| -> Result<Value, CatalogError> {
-        match keys.iter().find_map(|key| fields.get(*key).map(|value| (key, value))) {
-            None | Some((_, Value::Null)) => Ok(Value::Null),
+        let stated = |key: &str| fields.get(key).filter(|value| !value.is_null());
+        match keys.iter().find_map(|key| stated(key).map(|value| (key, value))) {
+            None => Ok(Value::Null),
             Some((_, value @ (Value::Object(_) | Value::Bool(_)))) => Ok(value.clone()),
             Some((key, _)) => Err(shape(format!("`{key}` must be a JSON Schema (an object)"))),
         }

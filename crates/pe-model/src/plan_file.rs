@@ -150,8 +150,17 @@ impl Reader {
         if !known {
             self.take_unknown(&mut fields, &format!("/steps/{index}"), &PlanStep::FIELDS);
         }
-        if let Some(Value::Object(retry)) = fields.get_mut("retry") {
-            self.take_unknown(retry, &format!("/steps/{index}/retry"), &RETRY_FIELDS);
+        match fields.get_mut("retry") {
+            Some(Value::Object(retry)) => {
+                self.take_unknown(retry, &format!("/steps/{index}/retry"), &RETRY_FIELDS);
+            }
+            // Records may be written as lists elsewhere; here nobody could tell what is what.
+            Some(list @ Value::Array(_)) => {
+                let message =
+                    format!("expected a retry policy (an object), found {}", kind_of(list));
+                self.wrong(format!("/steps/{index}/retry"), message);
+            }
+            _ => {}
         }
         // Whole maps are moved, never copied: they hold most of a plan.
         let [parameters, metadata] =

@@ -100,6 +100,11 @@ impl StepGraph {
         self.triggers.of(step)
     }
 
+    /// The steps, each after all that it waits for.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = usize> {
+        self.order.iter().map(|node| node.index()).filter(|&node| node < self.steps)
+    }
+
     /// Whether a step's trigger rule looks at another one.
     pub(crate) fn is_trigger(&self, step: usize, on: usize) -> bool {
         self.triggers.of(step).binary_search(&(on as u32)).is_ok()

@@ -22,6 +22,8 @@ const COMPARISONS: usize = 400_000;
 /// So many findings of one code are listed: nobody reads more of them, and the report on a file
 /// that is wrong all over must not be larger than the file.
 const LISTED: usize = 1_000;
+/// So many circles are listed, those of steps that wait for themselves included.
+const MOST_CIRCLES: usize = 100;
 /// So many bytes of a string are read again to find a fault inside it in the file.
 const LONGEST_READ: usize = 4096;
 
@@ -247,6 +249,7 @@ impl Checker {
         once_each(&mut report.missing_tools);
         once_each(&mut report.missing_parameters);
         once_each(&mut report.circular_dependencies);
+        report.circular_dependencies.truncate(MOST_CIRCLES);
         report
     }
 }

@@ -78,19 +78,19 @@ pub(super) fn depend(facts: &Facts<'_>, need: &mut Needs, place: usize, on: usiz
 }
 
 /// Which of a list's elements stood there before; short lists need no set.
-struct Seen<'l> {
+pub(super) struct Seen<'l> {
     list: &'l [StepId],
     set: Option<HashSet<&'l StepId>>,
 }
 
 impl<'l> Seen<'l> {
-    fn new(list: &'l [StepId]) -> Self {
+    pub(super) fn new(list: &'l [StepId]) -> Self {
         const SHORT: usize = 8;
         Self { list, set: (list.len() > SHORT).then(HashSet::new) }
     }
 
     /// Asked once for each element, in order.
-    fn before(&mut self, number: usize) -> bool {
+    pub(super) fn before(&mut self, number: usize) -> bool {
         let element = &self.list[number];
         match &mut self.set {
             Some(set) => !set.insert(element),

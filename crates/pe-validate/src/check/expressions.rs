@@ -18,7 +18,7 @@ fn names(step: &PlanStep, field: &str) -> &'static [&'static str] {
     let over = step.loop_over.is_some();
     match (field, step.step_type == StepType::Loop) {
         ("condition" | "loop_over", _) => &["context", "goal"],
-        ("loop_until", _) => &["context", "goal", "result", "iteration"],
+        ("loop_until", _) => &["context", "goal", "result", "index", "iteration"],
         ("expect", false) => &["context", "goal", "result"],
         ("expect", true) if over => &["context", "goal", "index", "iteration", "result", "item"],
         ("expect", true) => &["context", "goal", "index", "iteration", "result"],

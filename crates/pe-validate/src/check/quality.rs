@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-use pe_model::{JsonMap, Plan, PlanStep, StepType, ToolSpec, TriggerRule};
+use pe_model::{Effect, JsonMap, Plan, PlanStep, StepType, ToolSpec, TriggerRule};
 
 use super::{Checker, Facts};
 use crate::Code;
@@ -127,8 +127,7 @@ impl Checker {
             if Call::of(whole, before).as_ref() != Some(&call) {
                 continue;
             }
-            let is_pure =
-                whole.specs[place].is_some_and(|spec| spec.effect == pe_model::Effect::Pure);
+            let is_pure = whole.specs[place].is_some_and(|spec| spec.effect == Effect::Pure);
             // Reading again later, or doing it again, may be what is wanted.
             let reach = reach.get_or_insert_with(|| Reach::new(whole.graph, WORK));
             let mut apart = |one, other| reach.waits(one, other).is_some_and(|waits: bool| !waits);
@@ -158,17 +157,21 @@ struct Call<'p> {
     agent: Option<&'p str>,
     /// Says what is done, where there are no parameters to say it.
     action: Option<&'p str>,
+    trigger_rule: Option<TriggerRule>,
+    /// What it waits for, unless the call gives the same at any time.
+    after: Option<&'p [u32]>,
 }
 
 impl<'p> Call<'p> {
-    fn of(whole: &Whole<'p>, place: usize) -> Option<Self> {
+    fn of(whole: &'p Whole<'_>, place: usize) -> Option<Self> {
         let step: &'p PlanStep = &whole.plan.steps[place];
         let spec = whole.specs[place]?;
         // Waiting for as long as somebody else is no repetition; nor is a loop, or a second try.
         let is_single =
             matches!(step.step_type, StepType::Normal | StepType::Parallel | StepType::Conditional);
         let says_nothing = step.parameters.is_empty() && spec.parameters.is_null();
-        if !is_single || says_nothing || step.tool == "sleep" || step.approval {
+        let may_change = whole.graph.reads_whole(place) || step.step_id.as_str().trim().is_empty();
+        if !is_single || says_nothing || may_change || step.tool == "sleep" || step.approval {
             return None;
         }
         Some(Self {
@@ -177,6 +180,8 @@ impl<'p> Call<'p> {
             condition: step.condition.as_deref(),
             agent: step.agent.as_deref(),
             action: step.parameters.is_empty().then_some(step.action.as_str()),
+            trigger_rule: step.trigger_rule.filter(|rule| *rule != TriggerRule::AllSuccess),
+            after: (spec.effect != Effect::Pure).then_some(whole.graph.triggers(place)),
         })
     }
 }

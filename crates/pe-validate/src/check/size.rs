@@ -3,7 +3,7 @@
 use pe_model::{MAX_STEPS, Plan};
 
 use super::Checker;
-use crate::finding::Severity;
+use crate::finding::{Harm, Severity};
 use crate::{Code, Limits, ValidationReport};
 
 /// A plan with more steps than the limit is still checked as a whole up to this size, so that it
@@ -51,6 +51,8 @@ impl Checker {
         self.too_many(format!(
             "the plan has {count} steps, at most {most} are allowed; nothing else was checked"
         ));
+        // What nobody looked at is never run.
+        self.with_harm(Harm::Impossible);
     }
 
     fn too_many(&mut self, message: String) {

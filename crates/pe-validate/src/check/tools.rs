@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jsonschema::error::ValidationErrorKind;
+use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{ValidationError, Validator};
 use pe_expr::Template;
 use pe_model::{Catalog, PlanStep, ToolSpec};
@@ -46,7 +46,7 @@ impl<'c> ToolChecks<'c> {
             .entry(spec.name.as_str())
             .or_insert_with(|| compile(checker, place, step, spec));
         if let Some(validator) = validator {
-            values(checker, place, step, validator, expressions);
+            values(checker, (place, step, spec), validator, expressions);
         }
         Some(spec)
     }
@@ -98,42 +98,63 @@ fn compile(
 
 fn required(checker: &mut Checker, place: usize, step: &PlanStep, spec: &ToolSpec) {
     for name in spec.required_parameters().filter(|name| !step.parameters.contains_key(*name)) {
-        let id = &step.step_id;
-        let message =
-            format!("step `{id}` does not give `{name}`, which tool `{}` requires", spec.name);
-        checker.at_step(Code::MissingParameter, (place, id), "parameters", message);
-        checker.report.missing_parameters.push((id.clone(), name.to_owned()));
+        missing_parameter(checker, place, step, name);
     }
 }
 
-/// Parameters that the schema does not name.
+fn missing_parameter(checker: &mut Checker, place: usize, step: &PlanStep, name: &str) {
+    let id = &step.step_id;
+    let message =
+        format!("step `{id}` does not give `{name}`, which tool `{}` requires", step.tool);
+    checker.at_step(Code::MissingParameter, (place, id), "parameters", message);
+    checker.report.missing_parameters.push((id.clone(), name.to_owned()));
+}
+
+/// Parameters that the schema does not name, as far as it is plain about it.
 fn unknown(checker: &mut Checker, place: usize, step: &PlanStep, spec: &ToolSpec) {
+    /// Words by which a schema may allow names that are not among its properties.
+    const MORE: [&str; 11] = [
+        "additionalProperties",
+        "patternProperties",
+        "unevaluatedProperties",
+        "dependentSchemas",
+        "$ref",
+        "$dynamicRef",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "then",
+        "else",
+    ];
     let schema = &spec.parameters;
-    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-    let says_more = !closed
-        && ["additionalProperties", "patternProperties", "$ref", "allOf", "anyOf", "oneOf"]
-            .iter()
-            .any(|word| schema.get(word).is_some());
     let properties = schema.get("properties").and_then(Value::as_object);
+    let says_more = MORE.iter().any(|word| schema.get(word).is_some());
     let Some(known) = properties.filter(|_| !says_more) else { return };
     for name in step.parameters.keys().filter(|name| !known.contains_key(*name)) {
-        let field = format!("parameters/{}", escape(name));
-        let message = format!("tool `{}` has no parameter `{name}`", step.tool);
-        let near = checker.near(name, known.len(), known.keys().map(String::as_str));
-        checker
-            .at_step(Code::UnknownParameter, (place, &step.step_id), &field, message)
-            .suggestion = near;
-        if closed {
-            checker.with_harm(Harm::Unsound);
-        }
+        unknown_parameter(checker, place, step, spec, name);
     }
+}
+
+fn unknown_parameter(
+    checker: &mut Checker,
+    place: usize,
+    step: &PlanStep,
+    spec: &ToolSpec,
+    name: &str,
+) {
+    let field = format!("parameters/{}", escape(name));
+    let message = format!("tool `{}` has no parameter `{name}`", step.tool);
+    let known = spec.parameters.get("properties").and_then(Value::as_object);
+    let near =
+        known.and_then(|known| checker.near(name, known.len(), known.keys().map(String::as_str)));
+    checker.at_step(Code::UnknownParameter, (place, &step.step_id), &field, message).suggestion =
+        near;
 }
 
 /// Values against the schema, as far as they are known before the run.
 fn values(
     checker: &mut Checker,
-    place: usize,
-    step: &PlanStep,
+    (place, step, spec): (usize, &PlanStep, &ToolSpec),
     validator: &Validator,
     expressions: Option<&Expressions>,
 ) {
@@ -159,14 +180,37 @@ fn values(
             break;
         }
         let pointer = error.instance_path().as_str().to_owned();
-        let told = pointer.is_empty()
-            && matches!(
-                error.kind(),
-                ValidationErrorKind::Required { .. }
-                    | ValidationErrorKind::AdditionalProperties { .. }
-            );
-        if told || depends_on_template(&pointer, &error, &templates) {
+        if depends_on_template(&pointer, &error, &templates) {
             continue;
+        }
+        match error.kind() {
+            Kind::Required { property } if pointer.is_empty() => {
+                let name = property.as_str().unwrap_or_default();
+                // What the schema requires of every call is told already.
+                if !spec.required_parameters().any(|required| required == name) {
+                    missing_parameter(checker, place, step, name);
+                }
+                continue;
+            }
+            Kind::AdditionalProperties { unexpected }
+            | Kind::UnevaluatedProperties { unexpected }
+                if pointer.is_empty() =>
+            {
+                for name in unexpected {
+                    unknown_parameter(checker, place, step, spec, name);
+                    checker.with_harm(Harm::Unsound);
+                }
+                continue;
+            }
+            // All that a schema without properties allows is nothing.
+            Kind::FalseSchema if error.schema_path().as_str() == "/additionalProperties" => {
+                for name in step.parameters.keys() {
+                    unknown_parameter(checker, place, step, spec, name);
+                    checker.with_harm(Harm::Unsound);
+                }
+                continue;
+            }
+            _ => {}
         }
         let field = format!("parameters{pointer}");
         let message = format!("`{field}` of step `{}`: {}", step.step_id, shortened(&error));
@@ -192,11 +236,8 @@ fn depends_on_template(
     error: &ValidationError<'_>,
     templates: &[Templated],
 ) -> bool {
-    use ValidationErrorKind as Kind;
     // Which branch of a conditional schema holds may hang on any of the values.
-    let schema = error.schema_path().as_str();
-    let in_branch =
-        ["/then", "/else", "/dependentSchemas"].iter().any(|word| schema.contains(word));
+    let in_branch = in_branch(error.schema_path().as_str());
     templates.iter().any(|(place, whole)| {
         if in_branch {
             return true;
@@ -219,6 +260,22 @@ fn depends_on_template(
         );
         below && !whatever_it_is
     })
+}
+
+/// Whether a place in a schema lies in a part that holds only for some values.
+fn in_branch(schema: &str) -> bool {
+    let mut words = schema.split('/').skip(1);
+    while let Some(word) = words.next() {
+        match word {
+            "then" | "else" | "dependentSchemas" => return true,
+            // What follows is a name that somebody chose.
+            "properties" | "patternProperties" | "$defs" | "definitions" => {
+                words.next();
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// A validator's message quotes the value, which may be of any length.

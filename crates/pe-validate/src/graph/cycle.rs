@@ -117,9 +117,6 @@ impl<'g> Search<'g> {
         }
         let mut queue = VecDeque::from([(0_usize, start)]);
         while let Some((steps, node)) = queue.pop_front() {
-            if node == start && steps > 0 {
-                return Some(self.path_back(start));
-            }
             // A node that was reached again by a shorter way waits in the queue twice.
             if node != start && self.reached[node.index()].is_some_and(|(best, _)| best < steps) {
                 continue;
@@ -134,6 +131,10 @@ impl<'g> Search<'g> {
                 }
                 self.reached[next.index()] = Some((total, node));
                 self.touched.push(next);
+                // Nodes come in the order of their steps: no way back is shorter.
+                if next == start {
+                    return Some(self.path_back(start));
+                }
                 match cost {
                     0 => queue.push_front((total, next)),
                     _ => queue.push_back((total, next)),

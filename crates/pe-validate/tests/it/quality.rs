@@ -1,6 +1,6 @@
 //! What could be better about a plan that can run: found where it is so, and nowhere else.
 
-use pe_model::{Catalog, Plan, PlanStep, Strictness};
+use pe_model::{Catalog, Plan, PlanStep, Strictness, TriggerRule};
 use pe_testkit::{SHARED_SETS, arbitrary_plan, naive, plan, shared_plans, shared_truth, step};
 use pe_validate::{Code, Limits, Severity, ValidationReport, check};
 use proptest::prelude::*;
@@ -50,6 +50,16 @@ fn a_call_made_twice() {
     check([a.times(2), b.times(2)], &[]);
     let [a, b] = twice("look");
     check([a, b.instead_of("a")], &[]);
+    let [a, b] = twice("sum");
+    check([a, b.reads_whole().parameter("x", 1)], &[]);
+    let [a, b] = twice("sum").map(|step| step.reads_whole());
+    check([a, b], &[]);
+    let [a, b] = twice("look");
+    check([a, b.trigger(TriggerRule::AllDone)], &[]);
+    let moments = ["p", "q"].map(|id| step(id).tool("keep").parameter("at", id));
+    let [a, b] = twice("look");
+    let [p, q] = moments;
+    assert_eq!(found([p, q, a.after(["p"]), b.after(["q"])], Code::DuplicateCall).len(), 0);
 }
 
 #[test]
@@ -101,9 +111,17 @@ fn a_failure_that_takes_much_down() {
     let mut guarded = hub(|hub| hub);
     guarded.push(step("spare").tool("send").instead_of("hub").into());
     assert_eq!(found(guarded, Code::RiskyStep).len(), 0);
-    let mut tolerant = hub(|hub| hub);
-    tolerant[1].trigger_rule = Some(pe_model::TriggerRule::AllDone);
-    assert_eq!(found(tolerant, Code::RiskyStep).len(), 0, "two are lost");
+    let with_rule = |rule| {
+        let mut steps = hub(|hub| hub);
+        steps[1].trigger_rule = Some(rule);
+        found(steps, Code::RiskyStep).len()
+    };
+    assert_eq!(with_rule(TriggerRule::AllDone), 0, "two are lost");
+    assert_eq!(with_rule(TriggerRule::NoneFailed), 1);
+    // That a dependent has a fallback does not help: it is skipped, and does not fail.
+    let mut spared = hub(|hub| hub);
+    spared.push(step("spare").tool("send").instead_of("s0").into());
+    assert_eq!(found(spared, Code::RiskyStep), ["hub"]);
 }
 
 #[test]
@@ -139,6 +157,10 @@ fn a_result_that_nobody_reads() {
     assert_eq!(read(step("c").looks_at("a")).len(), 0);
     assert_eq!(read(step("c").reads_whole()).len(), 0);
     assert_eq!(found([step("a").tool("look")], Code::UnreadResult).len(), 0, "it is the answer");
+    // Which of the two ended well is what is waited for.
+    let either = |id| step(id).tool("look").parameter("at", id);
+    let first = step("c").tool("send").after(["a", "b"]).trigger(TriggerRule::OneSuccess);
+    assert_eq!(found([either("a"), either("b"), first], Code::UnreadResult).len(), 0);
 }
 
 #[test]
@@ -153,16 +175,36 @@ fn a_chain_that_could_run_side_by_side() {
     assert_eq!(codes(&whole), [Code::NeedlessChain], "no hint for each of its dependencies");
     assert!(whole.warnings[0].contains("`a`, `b`, `c` and `d`"), "{}", whole.warnings[0]);
     assert_eq!(whole.findings[0].pointer, "/steps/1/dependencies");
-    use Code::{NeedlessDependency, UnreadResult};
-    // `c` does what others might see, checks, or reads: the chain is cut there.
-    assert_eq!(codes(&chain(|c| c.tool("keep"))), [UnreadResult, NeedlessDependency]);
-    assert_eq!(codes(&chain(|c| c.reads("b"))), [NeedlessDependency, NeedlessDependency]);
-    assert_eq!(codes(&chain(|c| c.trigger(pe_model::TriggerRule::AllDone))).len(), 3);
+    use Code::UnreadResult;
+    // `c` does what others might see, reads, or looks at how `b` ended: there is no chain.
+    assert_eq!(codes(&chain(|c| c.tool("keep"))), [UnreadResult, UnreadResult]);
+    assert_eq!(codes(&chain(|c| c.reads("b"))), [UnreadResult, UnreadResult]);
+    let tolerant = chain(|c| c.trigger(TriggerRule::AllDone));
+    assert_eq!(codes(&tolerant), [UnreadResult, UnreadResult]);
+}
+
+#[test]
+fn what_waits_for_a_change_is_no_chain_and_nothing_to_wait_less_for() {
+    for first in ["keep", "send", "unstated", "sleep", "gate"] {
+        let steps = [
+            step("w").tool(first),
+            step("a").tool("look").parameter("at", "a").after(["w"]),
+            step("b").tool("look").parameter("at", "b").after(["a"]),
+            step("c").tool("look").parameter("at", "c").after(["b"]),
+            step("r").tool("sum").reads("a").parameter("b", "{{ results.b }} {{ results.c }}"),
+        ];
+        let mut codes = super::codes(&report(steps));
+        codes.retain(|code| *code != Code::RiskyStep);
+        assert_eq!(codes, [], "{first}: what `a` waits for, `b` and `c` wait for by way of it");
+    }
 }
 
 #[test]
 fn waiting_that_nothing_needs_is_a_hint_and_never_an_error() {
-    let steps = || [step("a").tool("look"), step("b").tool("sum").after(["a"])];
+    let steps = || {
+        let [a, b, c] = ["a", "b", "c"].map(|id| step(id).tool("look").parameter("at", id));
+        [a, b.after(["a"]), c.reads("a")]
+    };
     for strictness in [Strictness::Lenient, Strictness::Moderate, Strictness::Strict] {
         let limits = Limits { strictness, ..Limits::default() };
         let checked = check(plan(steps()), &catalog(), &limits);
@@ -179,11 +221,13 @@ fn an_order_that_may_matter_is_left_alone() {
     for (first, second) in
         [("send", "look"), ("look", "keep"), ("keep", "sum"), ("sleep", "look"), ("gate", "look")]
     {
-        let steps = [step("a").tool(first), step("b").tool(second).after(["a"])];
+        let reader = step("r").tool("sum").reads("a");
+        let steps = [step("a").tool(first), step("b").tool(second).after(["a"]), reader];
         assert_eq!(found(steps, Code::NeedlessDependency).len(), 0, "{first} {second}");
     }
     let pair = |a: pe_testkit::StepBuilder, b: pe_testkit::StepBuilder| {
-        found([a.tool("look"), b.tool("look").after(["a"])], Code::NeedlessDependency).len()
+        let reader = step("r").tool("sum").reads("a");
+        found([a.tool("look"), b.tool("look").after(["a"]), reader], Code::NeedlessDependency).len()
     };
     assert_eq!(pair(step("a"), step("b")), 1);
     assert_eq!(pair(step("a"), step("b").reads("a")), 0);
@@ -191,8 +235,12 @@ fn an_order_that_may_matter_is_left_alone() {
     assert_eq!(pair(step("a"), step("b").reads_whole()), 0);
     assert_eq!(pair(step("a"), step("b").approval()), 0);
     assert_eq!(pair(step("a").expect("result"), step("b")), 0);
-    assert_eq!(pair(step("a"), step("b").trigger(pe_model::TriggerRule::AllDone)), 0);
+    assert_eq!(pair(step("a"), step("b").trigger(TriggerRule::AllDone)), 0);
     assert_eq!(pair(step("a").times(2).until("result", 2), step("b")), 0);
+    assert_eq!(pair(step("a").reads_whole(), step("b")), 0, "`a` then reads another step more");
+    // Without it the result of `a` would be part of the answer.
+    let unread = [step("a").tool("look"), step("b").tool("look").after(["a"])];
+    assert_eq!(found(unread, Code::NeedlessDependency).len(), 0);
 }
 
 #[test]
@@ -203,7 +251,7 @@ fn what_another_dependency_implies() {
         [first, b(second.after(["a"])), third.after(["a", "b"])]
     };
     assert_eq!(found(diamond(|b| b), Code::NeedlessDependency), ["c"]);
-    let tolerant = |b: pe_testkit::StepBuilder| b.trigger(pe_model::TriggerRule::AllDone);
+    let tolerant = |b: pe_testkit::StepBuilder| b.trigger(TriggerRule::AllDone);
     // `b` runs whatever becomes of `a`, so that only the dependency makes `c` need `a`.
     assert_eq!(found(diamond(tolerant), Code::NeedlessDependency).len(), 0);
     let read = diamond(|b| b).into_iter().map(|step| {

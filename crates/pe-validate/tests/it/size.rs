@@ -42,7 +42,7 @@ fn a_plan_that_can_be_mended_gets_all_findings() {
             let message = format!("the plan has {count} steps, more than 20");
             assert_eq!(only(&report, Code::TooManySteps).message, message);
             let dangling = codes(&report).iter().filter(|c| **c == Code::UnknownDependency).count();
-            assert_eq!(dangling, count);
+            assert_eq!(dangling, count.min(1_000), "so many of a code are listed");
         }
     }
 }
@@ -84,9 +84,9 @@ fn a_plan_in_memory_is_refused_alike() {
     assert!(checked.plan.is_none());
     assert_eq!(validate(&far, &catalog, &at_most(20)), checked.report);
     let near = steps(LOOKED_AT);
-    assert_eq!(validate(&near, &catalog, &at_most(20)).findings.len(), LOOKED_AT + 1);
+    assert_eq!(validate(&near, &catalog, &at_most(20)).findings.len(), 1_002);
     let enough = at_most(LOOKED_AT + 1);
-    assert_eq!(validate(&far, &catalog, &enough).findings.len(), LOOKED_AT + 1);
+    assert_eq!(validate(&far, &catalog, &enough).findings.len(), 1_001);
 }
 
 /// Strictness changes severities: what is only warned about may be executed, so it is judged.

@@ -1,6 +1,6 @@
 //! Steps whose failure takes much of the plan down, and that nothing stands in for.
 
-use pe_model::Effect;
+use pe_model::{Effect, TriggerRule};
 
 use super::{Checker, WORK, Whole};
 use crate::Code;
@@ -17,9 +17,8 @@ impl Checker {
             let step = whole.step(place);
             let id = &step.step_id;
             let message = format!(
-                "if step `{id}` fails, {lost} of {others} other steps are skipped; tool `{}` may be \
-                 called only once, and nothing stands in for the step",
-                step.tool
+                "if step `{id}` fails, {lost} of {others} other steps are skipped, and nothing \
+                 stands in for it"
             );
             checker.at_step(Code::RiskyStep, (place, id), "", message).suggestion =
                 Some(format!("add a step of type `fallback` with `fallback_for: {id}`"));
@@ -77,7 +76,10 @@ impl Search {
             for link in whole.graph.links(place) {
                 self.work = self.work.checked_sub(1)?;
                 let next = link.to as usize;
-                if link.is_trigger && whole.needs_all(next) && self.seen[next] != failed {
+                if link.is_trigger
+                    && is_lost(whole, next, place == failed)
+                    && self.seen[next] != failed
+                {
                     self.seen[next] = failed;
                     lost.push(next);
                     open.push(next);
@@ -86,4 +88,11 @@ impl Search {
         }
         Some(lost)
     }
+}
+
+/// Whether a step is skipped because one that it waits for has failed, or was skipped.
+fn is_lost(whole: &Whole<'_>, place: usize, after_failure: bool) -> bool {
+    let rule = whole.step(place).trigger_rule.unwrap_or_default();
+    let needs = rule == TriggerRule::AllSuccess || after_failure && rule == TriggerRule::NoneFailed;
+    needs && !whole.graph.is_fallback(place)
 }

@@ -1,11 +1,13 @@
 //! Results that nobody reads, and waiting that nothing needs.
 //!
-//! A stated dependency is *idle* when the step does not read the other one, neither of them
-//! changes anything, and the other one is no gate: then the order of the two is all the same.
+//! A step is *quiet* when it changes nothing, checks nothing, and waits for quiet steps only: it
+//! might have run at any time. A stated dependency of such a step on such a step is *idle* when
+//! the one does not read the other: then the order of the two is all the same.
 //! It is *implied* when the step waits for the other one anyway, by way of a third.
 
 use std::collections::HashSet;
 
+use super::super::dependencies::Seen;
 use super::{Checker, WORK, Whole, list};
 use crate::Code;
 use crate::graph::Reach;
@@ -23,14 +25,15 @@ impl Checker {
         let idle = idle(whole);
         let chains = chains(whole, &idle);
         let chained: HashSet<usize> = chains.iter().flatten().copied().collect();
-        let unread = unread(whole, &idle, &chained);
+        let unread = unread(whole, &chained);
         self.unread_results(whole, &unread);
         self.needless_chains(whole, &chains);
-        let unread: HashSet<usize> = unread.into_iter().collect();
+        let read = read(whole);
         let mut single: Vec<(Stated, Option<usize>)> = idle
             .into_iter()
             .filter(|one| !(chained.contains(&one.step) && chained.contains(&one.on)))
-            .filter(|one| !unread.contains(&one.on))
+            // Waited for by nobody, it would be part of the answer.
+            .filter(|one| read[one.on])
             .map(|one| (one, None))
             .collect();
         single.extend(implied(whole).into_iter().map(|(one, by)| (one, Some(by))));
@@ -95,15 +98,35 @@ impl Checker {
 /// The stated dependencies of a step that it does not read itself.
 fn unread_dependencies<'w>(whole: &'w Whole<'_>, step: usize) -> impl Iterator<Item = Stated> + 'w {
     let reads = whole.reads.of(step);
-    let stated = whole.step(step).dependencies.iter().enumerate();
-    stated.filter_map(move |(number, id)| {
+    let stated = &whole.step(step).dependencies;
+    let mut seen = Seen::new(stated);
+    stated.iter().enumerate().filter_map(move |(number, id)| {
+        if seen.before(number) {
+            return None;
+        }
         let on = whole.facts.place(id.as_str())?;
         let is_read = reads.contains(&(on as u32)) || !whole.graph.is_trigger(step, on);
         (!is_read).then_some(Stated { step, number, on })
     })
 }
 
+/// Which steps might have run at any time.
+fn quiet(whole: &Whole<'_>) -> Vec<bool> {
+    let mut quiet = vec![false; whole.plan.steps.len()];
+    for place in whole.graph.in_order() {
+        quiet[place] = whole.is_safe(place)
+            && !whole.is_gate(place)
+            && whole.needs_all(place)
+            && !whole.graph.reads_whole(place)
+            && whole.graph.ordering_waits(place) == 0
+            && whole.graph.triggers(place).iter().all(|&on| quiet[on as usize]);
+    }
+    quiet
+}
+
 fn idle(whole: &Whole<'_>) -> Vec<Stated> {
+    let quiet = quiet(whole);
+    // Whoever waits may check something: it is not quiet itself, and its order does not matter.
     let waits_for_nothing = |step: usize| {
         whole.is_safe(step)
             && whole.needs_all(step)
@@ -111,13 +134,28 @@ fn idle(whole: &Whole<'_>) -> Vec<Stated> {
             && !whole.step(step).approval
             && whole.step(step).tool != "sleep"
     };
-    let gives_nothing =
-        |on: usize| whole.is_safe(on) && !whole.is_gate(on) && !whole.has_stand_in(on);
     (0..whole.plan.steps.len())
         .filter(|&step| !whole.step(step).dependencies.is_empty() && waits_for_nothing(step))
         .flat_map(|step| unread_dependencies(whole, step))
-        .filter(|one| gives_nothing(one.on))
+        .filter(|one| quiet[one.on])
         .collect()
+}
+
+/// Which steps' results or outcomes some other step looks at.
+fn read(whole: &Whole<'_>) -> Vec<bool> {
+    let steps = whole.plan.steps.len();
+    let mut read = vec![false; steps];
+    for step in 0..steps {
+        for &on in whole.reads.of(step) {
+            read[on as usize] = true;
+        }
+        if !whole.needs_all(step) {
+            for &on in whole.graph.triggers(step) {
+                read[on as usize] = true;
+            }
+        }
+    }
+    read
 }
 
 /// Chains of at least three steps that could all start at once, by plan order of their heads.
@@ -147,27 +185,20 @@ fn chains(whole: &Whole<'_>, idle: &[Stated]) -> Vec<Vec<usize>> {
 
 /// Steps that change nothing, whose result nobody reads, and that others wait for: without
 /// anybody waiting, the result is part of the answer.
-fn unread(whole: &Whole<'_>, idle: &[Stated], chained: &HashSet<usize>) -> Vec<usize> {
+fn unread(whole: &Whole<'_>, chained: &HashSet<usize>) -> Vec<usize> {
     let steps = whole.plan.steps.len();
     if (0..steps).any(|step| whole.graph.reads_whole(step)) {
         return Vec::new();
     }
-    // Without idle dependencies on it, a step would be part of the answer.
-    let mut waited_for = vec![0_usize; steps];
-    let mut read = vec![false; steps];
+    let mut waited_for = vec![false; steps];
     for step in 0..steps {
         for &on in whole.graph.triggers(step) {
-            waited_for[on as usize] += 1;
-        }
-        for &on in whole.reads.of(step) {
-            read[on as usize] = true;
+            waited_for[on as usize] = true;
         }
     }
-    for one in idle {
-        waited_for[one.on] = waited_for[one.on].saturating_sub(1);
-    }
+    let read = read(whole);
     (0..steps)
-        .filter(|&place| waited_for[place] > 0 && !read[place] && !chained.contains(&place))
+        .filter(|&place| waited_for[place] && !read[place] && !chained.contains(&place))
         .filter(|&place| whole.is_safe(place) && !whole.is_gate(place))
         .filter(|&place| !whole.has_stand_in(place))
         .collect()
