@@ -221,6 +221,7 @@ pub struct PlanStep {
     pub complexity: i64,
     /// For `conditional`: an expression that must be true.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "expression")]
+    #[schemars(with = "Option<Condition>")]
     pub condition: Option<String>,
     /// For `loop`: how often, or the cap of `loop_until`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -231,10 +232,11 @@ pub struct PlanStep {
     pub loop_over: Option<String>,
     /// For `loop`: an expression checked after each iteration; true ends the loop.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "expression")]
+    #[schemars(with = "Option<Condition>")]
     pub loop_until: Option<String>,
     /// With `loop_over`: how many iterations may run at a time (default 1).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000))]
     pub loop_parallelism: Option<i64>,
     /// For `fallback`: the step that this one stands in for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,6 +253,7 @@ pub struct PlanStep {
     pub retry: Option<RetryPolicy>,
     /// A post-condition over `result`; false makes the attempt a validation failure.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "expression")]
+    #[schemars(with = "Option<Condition>")]
     pub expect: Option<String>,
     /// Whether a person must approve the step before it starts.
     #[serde(skip_serializing_if = "is_false")]
@@ -282,6 +285,17 @@ pub struct PlanStep {
     /// State: attempts made, over all iterations.
     #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
+}
+
+/// What a condition may be written as: the schema's view of it.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+enum Condition {
+    /// An expression.
+    Expression(String),
+    /// Always, or never.
+    Constant(bool),
 }
 
 impl PlanStep {

@@ -45,7 +45,12 @@ impl Checked {
             return Some(ToolError::new(ErrorClass::Validation, message));
         }
         let value = Value::Object(arguments.clone());
-        let mut errors = self.validator.as_ref()?.iter_errors(&value);
+        let validator = self.validator.as_ref()?;
+        // Validation said so: it would take too long to find out.
+        if !pe_validate::is_checkable(&self.tool.spec().parameters, &value) {
+            return None;
+        }
+        let mut errors = validator.iter_errors(&value);
         let first = errors.next()?;
         let said = std::iter::once(first).chain(errors).take(MOST).map(|error| {
             let place = error.instance_path().to_string();

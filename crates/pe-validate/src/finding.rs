@@ -135,6 +135,8 @@ codes! {
     Unreachable = "PE035", Quality;
     /// An expression gives a kind of value that its place does not take.
     WrongKind = "PE036", Quality;
+    /// An expression reads a fallback, which has no result unless it was needed.
+    ReadsFallback = "PE037", Quality;
     /// The catalog has no such tool.
     MissingTool = "PE040", Unsound;
     /// A parameter that the tool requires is missing.

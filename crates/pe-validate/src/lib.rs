@@ -37,11 +37,13 @@ mod report;
 
 mod check;
 mod compile;
+mod effort;
 mod graph;
 mod locate;
 mod valid_plan;
 
 pub use check::{Checked, check, check_file, validate};
+pub use effort::is_checkable;
 pub use finding::{Code, Finding, Severity};
 pub use graph::{EdgeKind, Link, StepGraph};
 pub use limits::Limits;

@@ -201,6 +201,20 @@ impl Checker {
         if reference.guarded {
             return;
         }
+        // Its own stand-ins run only after it did.
+        if reference.root == Root::Results
+            && let Some(target) = reader.facts.target(on)
+            && !reader.facts.stands_in_for(reader.place, on)
+        {
+            let target = &reader.facts.plan.steps[target as usize].step_id;
+            let message = format!(
+                "`{field}` of step `{own}` reads `{read}`, which has a result only if `{target}` \
+                 fails"
+            );
+            self.at_step(Code::ReadsFallback, at, &field.to_string(), message).suggestion = Some(
+                format!("read `results.{target}`: where `{read}` stands in, it is its result"),
+            );
+        }
         match reference.root {
             Root::Results => self.output_path(reader, field, on, &reference.path),
             Root::Steps => self.state_path(reader, field, &reference.path),

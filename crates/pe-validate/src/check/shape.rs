@@ -147,7 +147,9 @@ fn element(schema: &Map<String, Value>, index: i64) -> Part<'_> {
 /// The plain schemas that one stands for; false when it says more than is understood.
 fn expand<'s>(root: &'s Value, schema: &'s Value, found: &mut Vec<&'s Map<String, Value>>) -> bool {
     /// Words that say more about the parts of a value.
-    const MORE: [&str; 10] = [
+    const MORE: [&str; 11] = [
+        // From here on references mean another document.
+        "$id",
         "allOf",
         "if",
         "then",
@@ -165,7 +167,9 @@ fn expand<'s>(root: &'s Value, schema: &'s Value, found: &mut Vec<&'s Map<String
         let Some(schema) = schema.as_object().filter(|schema| !schema.is_empty()) else {
             return false;
         };
-        if MORE.iter().any(|word| schema.contains_key(*word)) || found.len() >= MOST_ALTERNATIVES {
+        let is_root = root.as_object().is_some_and(|root| std::ptr::eq(root, schema));
+        let says_more = |word: &&str| schema.contains_key(*word) && !(is_root && *word == "$id");
+        if MORE.iter().any(says_more) || found.len() >= MOST_ALTERNATIVES {
             return false;
         }
         let alternatives =

@@ -12,12 +12,13 @@ use super::Checker;
 use super::parameters::{Text, escape};
 use crate::Code;
 use crate::compile::Expressions;
+use crate::effort::{is_checkable, refers};
 use crate::finding::Harm;
 
 /// The catalog, with each schema compiled when it is first needed.
 pub(super) struct ToolChecks<'c> {
     catalog: &'c Catalog,
-    validators: HashMap<&'c str, Option<Validator>>,
+    validators: HashMap<&'c str, Option<Compiled>>,
     /// Suggestions for tools that do not exist.
     missing: HashMap<String, Option<String>>,
 }
@@ -74,19 +75,25 @@ impl<'c> ToolChecks<'c> {
     }
 }
 
+/// A tool's schema, and whether it refers to parts of itself.
+struct Compiled {
+    validator: Validator,
+    refers: bool,
+}
+
 /// The tool's schema, ready to hold values against; a bad one is told once.
 fn compile(
     checker: &mut Checker,
     place: usize,
     step: &PlanStep,
     spec: &ToolSpec,
-) -> Option<Validator> {
+) -> Option<Compiled> {
     if spec.parameters.is_null() {
         return None;
     }
     // Remote references are never fetched: the crate is built without any way to.
     match jsonschema::options().with_draft(jsonschema::Draft::Draft202012).build(&spec.parameters) {
-        Ok(validator) => Some(validator),
+        Ok(validator) => Some(Compiled { validator, refers: refers(&spec.parameters) }),
         Err(error) => {
             let message =
                 format!("the schema of tool `{}` is not a JSON Schema: {error}", spec.name);
@@ -155,25 +162,36 @@ fn unknown_parameter(
 fn values(
     checker: &mut Checker,
     (place, step, spec): (usize, &PlanStep, &ToolSpec),
-    validator: &Validator,
+    Compiled { validator, refers }: &Compiled,
     expressions: Option<&Expressions>,
 ) {
+    let copy;
+    let parameters = match expressions {
+        Some(Expressions { parameters, .. }) => parameters.source(),
+        None => {
+            copy = Value::Object(step.parameters.clone());
+            &copy
+        }
+    };
+    if *refers && !is_checkable(&spec.parameters, parameters) {
+        let id = &step.step_id;
+        let message = format!(
+            "the parameters of step `{id}` were not checked: the schema of tool `{}` branches into \
+             itself, and they are nested too deep for it",
+            spec.name
+        );
+        checker.at_step(Code::BadToolSchema, (place, id), "parameters", message);
+        return;
+    }
     // Listing errors costs several times what finding out that there are none does.
     let is_valid = |expressions: &Expressions| validator.is_valid(expressions.parameters.source());
     if expressions.is_some_and(is_valid) {
         return;
     }
     // After a fault in one string the others are looked at as they are written.
-    let copy;
-    let (parameters, templates) = match expressions {
-        Some(Expressions { parameters, .. }) => {
-            (parameters.source(), parameters.templates().map(of_template).collect())
-        }
-        None => {
-            copy = Value::Object(step.parameters.clone());
-            let texts = super::parameters::texts(&step.parameters);
-            (&copy, texts.into_iter().map(of_text).collect::<Vec<_>>())
-        }
+    let templates: Vec<Templated> = match expressions {
+        Some(Expressions { parameters, .. }) => parameters.templates().map(of_template).collect(),
+        None => super::parameters::texts(&step.parameters).into_iter().map(of_text).collect(),
     };
     for error in validator.iter_errors(parameters) {
         if checker.has_enough(Code::ParameterMismatch) {
@@ -281,12 +299,27 @@ fn in_branch(schema: &str) -> bool {
 /// A validator's message quotes the value, which may be of any length.
 fn shortened(error: &ValidationError<'_>) -> String {
     const LONGEST: usize = 200;
-    let message = error.to_string();
+    let message = match error.kind() {
+        Kind::Enum { options } => among(error.instance(), options),
+        _ => error.to_string(),
+    };
     match message.char_indices().nth(LONGEST) {
         Some((cut, _)) => {
             let expected: String = error.masked().to_string().chars().take(LONGEST).collect();
             format!("{}… ({expected})", &message[..cut])
         }
         None => message,
+    }
+}
+
+/// What is allowed, all of it where that is not much.
+fn among(value: &Value, options: &Value) -> String {
+    const SHOWN: usize = 12;
+    let options: Vec<String> =
+        options.as_array().into_iter().flatten().map(ToString::to_string).collect();
+    let shown = options.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match options.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        Some(more) => format!("{value} is none of {shown} and {more} more"),
+        None => format!("{value} is none of {shown}"),
     }
 }

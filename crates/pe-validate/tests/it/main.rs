@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod cases;
+mod corners;
 mod cycles;
 mod findings;
 mod graph;
