@@ -6,9 +6,9 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use pe_model::{Catalog, Plan, PlanFile, PlanStep, RunReport, Strictness, read_value};
+use pe_model::{Catalog, Plan, PlanFile, PlanStep, RunReport, StepId, Strictness, read_value};
 use pe_store::{FindError, SqliteStore};
-use pe_validate::{Limits, ValidPlan, check};
+use pe_validate::{EdgeKind as Found, Limits, Outline, ValidPlan, check, outline};
 use pe_view::{CriticalPath, EdgeKind, PlanView, ViewEdge, executed};
 
 use crate::commands::Context;
@@ -18,13 +18,16 @@ use crate::failure::Failure;
 use crate::settings::{Flags, Settings};
 use crate::words::one_line;
 
-/// A plan and its edges.
+/// A plan and its edges; of one that cannot run, why.
 #[derive(Debug)]
 pub(crate) struct Drawn {
     /// The document's name.
     pub(crate) name: String,
     plan: Plan,
-    edges: Option<Vec<ViewEdge>>,
+    edges: Vec<ViewEdge>,
+    /// Of a plan that cannot run.
+    missing: Vec<(usize, StepId)>,
+    faults: Vec<(Option<usize>, &'static str)>,
     /// The plan as it could be run, were all its tools there.
     pub(crate) valid: Option<ValidPlan>,
 }
@@ -126,14 +129,21 @@ impl Drawn {
     /// A plan that is no file, valid or not.
     pub(crate) fn of(name: String, plan: Plan) -> Self {
         let limits = Limits { strictness: Strictness::Lenient, ..Limits::default() };
-        let valid = check(plan.clone(), &Catalog::default(), &limits).plan;
-        let edges = valid.as_ref().map(edges);
-        Self { name, plan, edges, valid }
+        let checked = check(plan.clone(), &Catalog::default(), &limits);
+        let valid = checked.plan;
+        let Outline { edges, missing, faults } = match &valid {
+            Some(valid) => Outline { edges: valid.graph().step_edges(), ..Outline::default() },
+            None => outline(&plan, &checked.report),
+        };
+        Self { name, plan, edges: view_edges(edges), missing, faults, valid }
     }
 
     /// What the views are made of.
     pub(crate) fn view(&self) -> PlanView<'_> {
-        view(&self.plan, self.edges.clone())
+        PlanView::new(&self.plan)
+            .with_edges(self.edges.clone())
+            .with_missing(self.missing.clone())
+            .with_faults(self.faults.clone())
     }
 
     /// The same with the critical path, which an invalid plan does not have.
@@ -144,14 +154,7 @@ impl Drawn {
 
 /// A valid plan, as the views take it.
 pub(crate) fn view_of(plan: &ValidPlan) -> PlanView<'_> {
-    view(plan.plan(), Some(edges(plan)))
-}
-
-fn view(plan: &Plan, edges: Option<Vec<ViewEdge>>) -> PlanView<'_> {
-    match edges {
-        Some(edges) => PlanView::new(plan).with_edges(edges),
-        None => PlanView::new(plan),
-    }
+    PlanView::new(plan.plan()).with_edges(view_edges(plan.graph().step_edges()))
 }
 
 /// The heaviest path by the time that the steps took, if any has been executed, else by the
@@ -171,14 +174,13 @@ fn critical_path(plan: &ValidPlan) -> CriticalPath {
     CriticalPath { places, total_ms: known.then(|| total.round() as u64) }
 }
 
-fn edges(plan: &ValidPlan) -> Vec<ViewEdge> {
-    use pe_validate::EdgeKind as Found;
+fn view_edges(edges: Vec<(usize, usize, Found)>) -> Vec<ViewEdge> {
     let kind = |found| match found {
         Found::Trigger => EdgeKind::Success,
         Found::Ordering | Found::Settling => EdgeKind::Ordering,
         Found::Fallback => EdgeKind::Fallback,
     };
-    let edges = plan.graph().step_edges().into_iter();
+    let edges = edges.into_iter();
     edges.map(|(from, to, found)| ViewEdge { from, to, kind: kind(found) }).collect()
 }
 

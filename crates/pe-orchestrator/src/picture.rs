@@ -2,7 +2,7 @@
 //! those that its expressions make.
 
 use pe_model::{Catalog, Plan, Strictness};
-use pe_validate::{Limits, ValidPlan, check};
+use pe_validate::{EdgeKind as Found, Limits, Outline, check, outline};
 use pe_view::{EdgeKind, PlanView, ViewEdge};
 
 /// How a plan is drawn.
@@ -27,21 +27,24 @@ impl Picture {
     }
 }
 
-/// The plan as the views take it; one that does not hold has the edges that it declares.
+/// The plan as the views take it; with one that does not hold, why.
 pub(crate) fn view_of(plan: &Plan) -> PlanView<'_> {
     let limits = Limits { strictness: Strictness::Lenient, ..Limits::default() };
     // Which tools there are is of no matter for a picture.
-    let valid = check(plan.clone(), &Catalog::default(), &limits).plan;
-    PlanView { edges: valid.as_ref().map(edges), ..PlanView::new(plan) }
+    let checked = check(plan.clone(), &Catalog::default(), &limits);
+    let Outline { edges, missing, faults } = match &checked.plan {
+        Some(valid) => Outline { edges: valid.graph().step_edges(), ..Outline::default() },
+        None => outline(plan, &checked.report),
+    };
+    PlanView::new(plan).with_edges(view_edges(edges)).with_missing(missing).with_faults(faults)
 }
 
-fn edges(plan: &ValidPlan) -> Vec<ViewEdge> {
-    use pe_validate::EdgeKind as Found;
+fn view_edges(edges: Vec<(usize, usize, Found)>) -> Vec<ViewEdge> {
     let kind = |found| match found {
         Found::Trigger => EdgeKind::Success,
         Found::Ordering | Found::Settling => EdgeKind::Ordering,
         Found::Fallback => EdgeKind::Fallback,
     };
-    let edges = plan.graph().step_edges().into_iter();
+    let edges = edges.into_iter();
     edges.map(|(from, to, found)| ViewEdge { from, to, kind: kind(found) }).collect()
 }

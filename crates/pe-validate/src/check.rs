@@ -14,6 +14,7 @@ mod expressions;
 mod facts;
 mod fields;
 mod kinds;
+mod outline;
 mod parameters;
 mod quality;
 mod shape;
@@ -22,6 +23,7 @@ mod tools;
 
 use collect::Checker;
 use facts::Facts;
+pub use outline::{Outline, outline};
 use quality::{Reads, Whole};
 
 /// What checking gave.
@@ -73,7 +75,7 @@ pub fn check_file(bytes: &[u8], format: Format, catalog: &Catalog, limits: &Limi
 }
 
 /// The place of the step that a pointer leads into.
-fn place_of(pointer: &str) -> Option<usize> {
+pub(crate) fn place_of(pointer: &str) -> Option<usize> {
     pointer.strip_prefix("/steps/")?.split('/').next()?.parse().ok()
 }
 

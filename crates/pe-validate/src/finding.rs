@@ -200,6 +200,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The place in the plan of the step that the pointer leads into.
+    pub fn place(&self) -> Option<usize> {
+        crate::check::place_of(&self.pointer)
+    }
+
     /// One line for people: `file:line:column: error[PE013]: …`.
     pub fn render(&self, file: &str) -> String {
         let place = match (self.line, self.column) {

@@ -42,7 +42,7 @@ mod graph;
 mod locate;
 mod valid_plan;
 
-pub use check::{Checked, check, check_file, validate};
+pub use check::{Checked, Outline, check, check_file, outline, validate};
 pub use effort::is_checkable;
 pub use finding::{Code, Finding, Severity};
 pub use graph::{EdgeKind, Link, StepGraph};

@@ -181,7 +181,7 @@ pub fn diff_views(a: &PlanView<'_>, b: &PlanView<'_>) -> PlanDiff {
     let matched = Matched::new(&a.plan.steps, &b.plan.steps);
     let (drawing1, drawing2) = (Drawing::new(a), Drawing::new(b));
     let (edges1, edges2) = (edges(&drawing1), edges(&drawing2));
-    let (score1_parts, score2_parts) = (parts(a.plan, &drawing1), parts(b.plan, &drawing2));
+    let (score1_parts, score2_parts) = (parts(a, &drawing1), parts(b, &drawing2));
     let (score1, score2) = (total(&score1_parts), total(&score2_parts));
     let (added_edges, removed_edges) = (without(&edges2, &edges1), without(&edges1, &edges2));
     PlanDiff {

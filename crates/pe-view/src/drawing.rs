@@ -82,7 +82,7 @@ pub(crate) struct Line {
 pub(crate) struct Drawing<'a> {
     pub(crate) steps: &'a [PlanStep],
     /// Ids that steps name and no step has, in the order in which they are named.
-    pub(crate) missing: Vec<&'a StepId>,
+    pub(crate) missing: Vec<StepId>,
     pub(crate) lines: Vec<Line>,
     statuses: Vec<StepStatus>,
     executed: bool,
@@ -130,6 +130,12 @@ impl<'a> Drawing<'a> {
             }
         }
         let count = self.steps.len();
+        for (to, id) in view.missing.iter().filter(|(to, _)| *to < count) {
+            let from = self.node(&places, &mut missing, id);
+            if matches!(from, Node::Missing(_)) {
+                self.draw(&mut seen, from, *to, EdgeKind::Success);
+            }
+        }
         for edge in view.edges.iter().flatten() {
             if edge.from < count && edge.to < count {
                 self.draw(&mut seen, Node::Step(edge.from), edge.to, edge.kind);
@@ -140,14 +146,14 @@ impl<'a> Drawing<'a> {
     fn node(
         &mut self,
         places: &HashMap<&StepId, usize>,
-        missing: &mut HashMap<&'a StepId, usize>,
-        id: &'a StepId,
+        missing: &mut HashMap<StepId, usize>,
+        id: &StepId,
     ) -> Node {
         if let Some(place) = places.get(id) {
             return Node::Step(*place);
         }
-        Node::Missing(*missing.entry(id).or_insert_with(|| {
-            self.missing.push(id);
+        Node::Missing(*missing.entry(id.clone()).or_insert_with(|| {
+            self.missing.push(id.clone());
             self.missing.len() - 1
         }))
     }

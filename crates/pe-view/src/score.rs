@@ -6,14 +6,14 @@
 //! Invariant: a sound plan has at least 60 points, an unsound one at most 55. Points are
 //! never negative, and rounded to hundredths before they are added up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pe_model::{Plan, PlanStep, StepId, StepType};
 use serde::Serialize;
 
 use crate::drawing::Drawing;
 use crate::label::{fold, shorten};
-use crate::view::{EdgeKind, fallback_target};
+use crate::view::{EdgeKind, PlanView, fallback_target};
 
 mod graph;
 
@@ -40,7 +40,8 @@ pub struct ScorePart {
 }
 
 /// The parts of a plan's score, in the order of the documentation.
-pub(crate) fn parts(plan: &Plan, drawing: &Drawing<'_>) -> Vec<ScorePart> {
+pub(crate) fn parts(view: &PlanView<'_>, drawing: &Drawing<'_>) -> Vec<ScorePart> {
+    let plan = view.plan;
     if plan.steps.is_empty() {
         return [
             ("soundness", SOUND),
@@ -52,7 +53,7 @@ pub(crate) fn parts(plan: &Plan, drawing: &Drawing<'_>) -> Vec<ScorePart> {
         .to_vec();
     }
     let order = graph::Order::of(drawing);
-    vec![soundness(drawing, &order), shape(drawing, &order), safety(drawing), clarity(plan)]
+    vec![soundness(view, drawing, &order), shape(drawing, &order), safety(drawing), clarity(plan)]
 }
 
 /// The sum of the parts (0.0..=100.0).
@@ -73,9 +74,9 @@ fn share(count: usize, of: usize) -> f64 {
     if of == 0 { 1.0 } else { count as f64 / of as f64 }
 }
 
-fn soundness(drawing: &Drawing<'_>, order: &graph::Order) -> ScorePart {
-    let faults = faults(drawing, order);
-    if faults.is_empty() {
+fn soundness(view: &PlanView<'_>, drawing: &Drawing<'_>, order: &graph::Order) -> ScorePart {
+    let (whole, faults) = faults(view, drawing, order);
+    if whole.is_empty() && faults.is_empty() {
         let why = "ids are unique, every named step exists, no cycle";
         return part("soundness", SOUND, SOUND, why.to_owned());
     }
@@ -91,14 +92,19 @@ fn soundness(drawing: &Drawing<'_>, order: &graph::Order) -> ScorePart {
         }
     }
     let bad = faulty.iter().filter(|faulty| **faulty).count();
-    let kinds: Vec<String> =
-        kinds.iter().map(|(what, ids)| format!("{what}: {}", listed(ids))).collect();
+    let kinds = kinds.iter().map(|(what, ids)| format!("{what}: {}", listed(ids)));
+    let whole = whole.into_iter().map(|what| format!("the plan: {what}"));
+    let kinds: Vec<String> = whole.chain(kinds).collect();
     let why = format!("{bad} of {count} steps cannot run as written; {}", kinds.join("; "));
     part("soundness", UNSOUND * share(count - bad, count), SOUND, why)
 }
 
-/// What is wrong, kind by kind, with the place of the step.
-fn faults(drawing: &Drawing<'_>, order: &graph::Order) -> Vec<(&'static str, usize)> {
+/// What is wrong with the plan as a whole, and with steps: what and at which place, once each.
+fn faults(
+    view: &PlanView<'_>,
+    drawing: &Drawing<'_>,
+    order: &graph::Order,
+) -> (Vec<&'static str>, Vec<(&'static str, usize)>) {
     let mut uses: HashMap<&StepId, usize> = HashMap::new();
     let mut faults = Vec::new();
     for (index, step) in drawing.steps.iter().enumerate() {
@@ -116,7 +122,16 @@ fn faults(drawing: &Drawing<'_>, order: &graph::Order) -> Vec<(&'static str, usi
     }
     faults.extend(order.dangling.iter().map(|&index| ("names a missing step", index)));
     faults.extend(order.stuck.iter().map(|&index| ("in or behind a cycle", index)));
-    faults
+    let mut whole = Vec::new();
+    for &(place, what) in &view.faults {
+        match place.filter(|&place| place < drawing.steps.len()) {
+            Some(place) => faults.push((what, place)),
+            None => whole.push(what),
+        }
+    }
+    let mut seen = HashSet::new();
+    faults.retain(|fault| seen.insert(*fault));
+    (whole, faults)
 }
 
 fn is_incomplete(step: &PlanStep) -> bool {

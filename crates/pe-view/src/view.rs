@@ -46,23 +46,39 @@ pub struct PlanView<'a> {
     /// The plan; its state fields are shown as well.
     pub plan: &'a Plan,
     /// All edges, those that expressions imply included. `None`: only what the steps
-    /// declare, which is all that can be known of an invalid plan. Edges that name a place
+    /// declare. Edges that name a place
     /// outside the plan are ignored; edges from `fallback_for` need not be listed.
     pub edges: Option<Vec<ViewEdge>>,
     /// What every view marks as the critical path. Places outside the plan are ignored, and
     /// a path of a single step is not shown.
     pub critical: Option<CriticalPath>,
+    /// Steps that references name and that there are not, by the place of the step that
+    /// names them. What dependencies and `fallback_for` name need not be listed.
+    pub missing: Vec<(usize, StepId)>,
+    /// Why the plan cannot run, as its validation found: by the place of a step, or without
+    /// one for the plan as a whole. What can be seen in the plan itself need not be listed.
+    pub faults: Vec<(Option<usize>, &'static str)>,
 }
 
 impl<'a> PlanView<'a> {
     /// The plan with the edges that its steps declare.
     pub fn new(plan: &'a Plan) -> Self {
-        Self { plan, edges: None, critical: None }
+        Self { plan, edges: None, critical: None, missing: Vec::new(), faults: Vec::new() }
     }
 
     /// The same plan with exactly these edges (and those from `fallback_for`).
     pub fn with_edges(self, edges: Vec<ViewEdge>) -> Self {
         Self { edges: Some(edges), ..self }
+    }
+
+    /// The same plan with steps that references name and that there are not.
+    pub fn with_missing(self, missing: Vec<(usize, StepId)>) -> Self {
+        Self { missing, ..self }
+    }
+
+    /// The same plan with what keeps it from running: it is an unsound one.
+    pub fn with_faults(self, faults: Vec<(Option<usize>, &'static str)>) -> Self {
+        Self { faults, ..self }
     }
 
     /// The same plan with this critical path, `total_ms` milliseconds long where that is known.

@@ -246,3 +246,55 @@ fn completions_and_pages() {
     let help = world.pe(&["--help"]).exits(0).stdout;
     assert!(help.contains("Exit codes:"), "{help}");
 }
+
+/// A plan of two steps, `a` and `b`, with these values to echo.
+fn pair(a: &str, b: &str) -> String {
+    let step = |id: &str, value: &str| {
+        let mut step = echo(id, 1);
+        step["parameters"]["value"] = json!(value);
+        step
+    };
+    plan(json!([step("a", a), step("b", b)])).to_string()
+}
+
+#[test]
+fn a_plan_whose_fault_is_in_a_reference_is_the_worse_one() {
+    let world = World::new();
+    world.write("sound.json", pair("x", "{{ results.a }}"));
+    let check = |bad: String, why: &str| {
+        world.write("bad.json", bad);
+        let diff = world.pe(&["diff", "sound.json", "bad.json", "--json"]).exits(0).json();
+        assert_eq!(diff["better_plan"], "plan1", "{diff}");
+        assert!(diff["score2"].as_f64().unwrap() <= 55.0, "{diff}");
+        assert_eq!(diff["score2_parts"][0]["why"], why);
+    };
+    check(
+        pair("x", "{{ results.aa }}"),
+        "1 of 2 steps cannot run as written; names a missing step: `b`",
+    );
+    check(
+        pair("{{ results.b }}", "{{ results.a }}"),
+        "2 of 2 steps cannot run as written; in or behind a cycle: `a`, `b`",
+    );
+    check(
+        pair("x", "{{ results.a + }}"),
+        "1 of 2 steps cannot run as written; an expression that cannot be read: `b`",
+    );
+}
+
+#[test]
+fn graph_draws_the_references_of_what_is_not_valid() {
+    let world = World::new();
+    let drawn = |plan: String| {
+        world.write("plan.json", plan);
+        world.pe(&["graph", "plan.json", "--format", "mermaid"]).exits(0).stdout
+    };
+    let missing = drawn(pair("x", "{{ results.a }} {{ results.gone }}"));
+    for part in ["s0 --> s1", "m0 --> s1", "m0[\"gone"] {
+        assert!(missing.contains(part), "{missing}");
+    }
+    let circle = drawn(pair("{{ results.b }}", "{{ results.a }}"));
+    assert!(circle.contains("s0 --> s1") && circle.contains("s1 --> s0"), "{circle}");
+    let svg = world.pe(&["graph", "plan.json", "--format", "svg"]).exits(0).stdout;
+    assert!(svg.contains(">cycle</text>"), "{svg}");
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use pe_expr::{Expr, ExprError, MapScope, References, Root, StepReference};
-use pe_model::{PlanStep, StepType, nearest};
+use pe_model::{PlanStep, StepId, StepType, nearest};
 
 use super::dependencies::depend;
 use super::fields::is_blank;
@@ -185,6 +185,7 @@ impl Checker {
             return;
         }
         let Some(on) = reader.facts.place(read) else {
+            reader.need.missing.push(StepId::new(read));
             let suggestion = reader.facts.near_step(self, read, own);
             let message = format!(
                 "`{field}` of step `{own}` reads step `{read}`, which this plan does not define"

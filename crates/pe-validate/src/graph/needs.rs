@@ -3,6 +3,8 @@
 //! A step's needs are two short lists; those of all steps are kept in two long ones, as a
 //! million steps with two lists each would take more room for the lists than for the plan.
 
+use pe_model::StepId;
+
 use super::Circles;
 
 /// What one step waits for, by place in the plan; every place exists and is not its own.
@@ -16,6 +18,21 @@ pub(crate) struct Needs {
     pub(crate) reads_whole: bool,
     /// The step that this one stands in for.
     pub(crate) fallback_for: Option<u32>,
+    /// Steps that references read and that there are not. No graph is made of them.
+    pub(crate) missing: Vec<StepId>,
+}
+
+impl Needs {
+    /// Sorts what is waited for, without repetitions, and with a trigger edge winning over an
+    /// ordering edge.
+    pub(crate) fn settle(&mut self) {
+        let Self { triggers, ordering, .. } = self;
+        triggers.sort_unstable();
+        triggers.dedup();
+        ordering.sort_unstable();
+        ordering.dedup();
+        ordering.retain(|step| triggers.binary_search(step).is_err());
+    }
 }
 
 /// What all steps wait for.
@@ -51,17 +68,12 @@ impl AllNeeds {
         })
     }
 
-    /// Adds the next step's needs and leaves nothing in them: sorted, without repetitions, and
-    /// with a trigger edge winning over an ordering edge.
+    /// Settles the next step's needs, adds them, and leaves nothing in them.
     pub(crate) fn push(&mut self, need: &mut Needs) {
-        let Needs { triggers, ordering, .. } = need;
-        triggers.sort_unstable();
-        triggers.dedup();
-        ordering.sort_unstable();
-        ordering.dedup();
-        ordering.retain(|step| triggers.binary_search(step).is_err());
-        self.triggers.push(triggers);
-        self.ordering.push(ordering);
+        need.settle();
+        self.triggers.push(&mut need.triggers);
+        self.ordering.push(&mut need.ordering);
+        need.missing.clear();
         self.reads_whole.push(std::mem::take(&mut need.reads_whole));
         self.fallback_for.push(need.fallback_for.take());
     }

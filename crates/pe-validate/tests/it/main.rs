@@ -9,6 +9,7 @@ mod findings;
 mod graph;
 mod kinds;
 mod mutations;
+mod outline;
 mod paths;
 mod promises;
 mod quality;

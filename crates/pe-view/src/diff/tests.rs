@@ -210,3 +210,28 @@ fn edges_that_moved_are_told_apart_from_those_that_came_or_went() {
     let lines: Vec<&str> = text.lines().filter(|line| line.contains('→')).skip(3).collect();
     assert_eq!(lines, ["~ c  after a, b → after e", "- a → d", "+ a → e"], "{text}");
 }
+
+#[test]
+fn a_plan_with_a_fault_that_only_its_validation_sees_is_an_unsound_one() {
+    let good = plan(vec![step("a", &[]), step("b", &["a"])]);
+    let bad = plan(vec![step("a", &[]), step("b", &[])]);
+    let check = |view: &PlanView<'_>, why: &str| {
+        let diff = diff_views(&PlanView::new(&good), view);
+        assert_eq!(diff.better_plan, BetterPlan::Plan1);
+        assert!(diff.score2 <= 55.0 && diff.score1 >= 60.0, "{diff:?}");
+        assert_eq!(diff.score2_parts[0].why, why);
+    };
+    let view = PlanView::new(&bad);
+    let missing = view.clone().with_missing(vec![(1, "gone".into()), (9, "far".into())]);
+    check(&missing, "1 of 2 steps cannot run as written; names a missing step: `b`");
+    let told = missing.with_faults(vec![(Some(1), "names a missing step")]);
+    check(&told, "1 of 2 steps cannot run as written; names a missing step: `b`");
+    check(
+        &view.clone().with_faults(vec![(Some(0), "not valid"), (Some(0), "not valid")]),
+        "1 of 2 steps cannot run as written; not valid: `a`",
+    );
+    check(
+        &view.with_faults(vec![(None, "it has too many steps")]),
+        "0 of 2 steps cannot run as written; the plan: it has too many steps",
+    );
+}

@@ -19,7 +19,8 @@ fn fallback(id: &str, target: &str) -> PlanStep {
 
 fn score(steps: Vec<PlanStep>) -> Vec<ScorePart> {
     let plan = Plan { steps, ..Plan::default() };
-    parts(&plan, &Drawing::new(&PlanView::new(&plan)))
+    let view = PlanView::new(&plan);
+    parts(&view, &Drawing::new(&view))
 }
 
 /// Expects these points and this reason for the part at `place`.
@@ -137,7 +138,8 @@ fn clarity_is_goal_and_actions() {
     let said = PlanStep { action: "Do".to_owned(), ..step("a", &[]) };
     check(3, vec![said.clone(), step("b", &[])], 4.0, "no goal, 1 of 2 steps with an action");
     let plan = Plan { goal: "g".to_owned(), steps: vec![said], ..Plan::default() };
-    let parts = parts(&plan, &Drawing::new(&PlanView::new(&plan)));
+    let view = PlanView::new(&plan);
+    let parts = parts(&view, &Drawing::new(&view));
     assert_eq!((parts[3].points, total(&parts)), (10.0, 100.0));
 }
 
