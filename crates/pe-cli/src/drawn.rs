@@ -6,7 +6,10 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use pe_model::{Catalog, Plan, PlanFile, PlanStep, RunReport, StepId, Strictness, read_value};
+use pe_model::{
+    Catalog, Plan, PlanFile, PlanStatus, PlanStep, RunReport, StepId, StepStatus, Strictness,
+    read_value,
+};
 use pe_store::{FindError, SqliteStore};
 use pe_validate::{EdgeKind as Found, Limits, Outline, ValidPlan, check, outline};
 use pe_view::{CriticalPath, EdgeKind, PlanView, ViewEdge, executed};
@@ -157,20 +160,31 @@ pub(crate) fn view_of(plan: &ValidPlan) -> PlanView<'_> {
     PlanView::new(plan.plan()).with_edges(view_edges(plan.graph().step_edges()))
 }
 
-/// The heaviest path by the time that the steps took, if any has been executed, else by the
-/// time that they are known to take, else by their complexity.
+/// The longest path by the time that the steps took; those that are still to run take as long
+/// as in a simulation. How long it is is known where all of its steps have a time of their own.
 fn critical_path(plan: &ValidPlan) -> CriticalPath {
-    let took = |step: &PlanStep| step.execution_time_ms.map(|ms| ms as f64);
-    let times: Vec<Option<f64>> = plan.plan().steps.iter().map(took).collect();
-    let executed = times.iter().any(Option::is_some);
-    // What did not run took no time.
-    let weights = match executed {
-        true => times.into_iter().map(|time| time.unwrap_or(0.0)).collect(),
-        false => plan.weights(|_| None),
+    let steps = &plan.plan().steps;
+    let executed = steps.iter().any(|step| step.execution_time_ms.is_some());
+    let status = plan.plan().status;
+    let over = [PlanStatus::Completed, PlanStatus::Failed, PlanStatus::Cancelled].contains(&status);
+    let known: Vec<Option<f64>> = if executed {
+        let idle = |step: &PlanStep| {
+            // What did not run, and never will, took no time.
+            let is_settled = [StepStatus::Completed, StepStatus::Failed, StepStatus::Skipped];
+            (over || is_settled.contains(&step.status)).then_some(0.0)
+        };
+        let took = |step: &PlanStep| step.execution_time_ms.map(|ms| ms as f64);
+        steps.iter().map(|step| took(step).or_else(|| idle(step))).collect()
+    } else {
+        plan.stated_durations_ms()
+    };
+    let assumed = plan.assumed_durations_ms();
+    let weights: Vec<f64> = match executed {
+        true => known.iter().zip(assumed).map(|(known, guess)| known.unwrap_or(guess)).collect(),
+        false => assumed,
     };
     let (places, total) = plan.graph().critical_path(&weights);
-    let stated = plan.stated_durations_ms();
-    let known = executed || places.iter().all(|&place| stated[place].is_some());
+    let known = places.iter().all(|&place| known[place].is_some());
     CriticalPath { places, total_ms: known.then(|| total.round() as u64) }
 }
 

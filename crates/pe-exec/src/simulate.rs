@@ -40,20 +40,11 @@ pub struct Simulation {
     pub schedule: Vec<Slot>,
 }
 
-/// A step without a known duration takes so long a complexity point.
-const MS_A_POINT: f64 = 1_000.0;
-
 /// Simulates a plan on `workers` workers; nothing is executed.
 pub fn simulate(plan: &ValidPlan, workers: usize) -> Simulation {
     let workers = workers.max(1);
     let steps = &plan.plan().steps;
-    let durations: Vec<f64> = plan
-        .stated_durations_ms()
-        .into_iter()
-        .zip(steps)
-        .map(|(known, step)| known.unwrap_or(step.complexity.clamp(1, 5) as f64 * MS_A_POINT))
-        .map(f64::round)
-        .collect();
+    let durations = plan.assumed_durations_ms();
     let options = RunOptions {
         run_id: RunId::new("simulation"),
         plan_id: PlanId::new("simulation"),

@@ -145,6 +145,16 @@ impl ValidPlan {
         self.plan.steps.iter().map(stated_duration_ms).collect()
     }
 
+    /// How long each step is taken to run where nothing has run yet, in whole milliseconds: what
+    /// the plan states, else a second for each point of its complexity.
+    pub fn assumed_durations_ms(&self) -> Vec<f64> {
+        const MS_A_POINT: f64 = 1_000.0;
+        let assumed = |(step, stated): (&PlanStep, Option<f64>)| {
+            stated.unwrap_or_else(|| step.complexity.clamp(1, 5) as f64 * MS_A_POINT).round()
+        };
+        self.plan.steps.iter().zip(self.stated_durations_ms()).map(assumed).collect()
+    }
+
     /// The same graph without anything that has to be evaluated: every condition holds,
     /// every loop is one call, nothing is awaited from a person. What a simulation runs.
     pub fn without_expressions(&self) -> Self {

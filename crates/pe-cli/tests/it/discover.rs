@@ -154,6 +154,42 @@ fn the_critical_path_follows_what_is_known_of_time() {
 }
 
 #[test]
+fn graph_and_simulate_have_the_same_critical_path() {
+    let world = World::new();
+    let mut steps = ["s0", "s1", "s2", "s3", "s4", "s5"].map(|id| echo(id, 1));
+    steps[2]["dependencies"] = json!(["s1"]);
+    steps[3]["dependencies"] = json!(["s0", "s2"]);
+    steps[5]["dependencies"] = json!(["s4"]);
+    // Nothing is stated for `s2`: a second for its one point, and not the mean of the others.
+    for (at, ms) in [(0, 684), (1, 1_279), (3, 1_985), (4, 3_000), (5, 1_937)] {
+        steps[at]["metadata"] = json!({"duration_ms": ms});
+    }
+    world.write("plan.json", plan(json!(steps)).to_string());
+    let simulated = world.pe(&["simulate", "plan.json", "--json"]).exits(0).json();
+    assert_eq!(simulated["critical_path"], json!(["s4", "s5"]));
+    assert_eq!(simulated["critical_path_ms"], 4_937);
+    world.pe(&["graph", "plan.json"]).exits(0).prints("Critical path: s4 → s5 (4.9 s)");
+}
+
+#[test]
+fn a_plan_that_is_half_executed_has_no_length_yet() {
+    let world = World::new();
+    let mut steps = ["a", "b", "c"].map(|id| echo(id, 1));
+    steps[1]["dependencies"] = json!(["a"]);
+    steps[2]["dependencies"] = json!(["b"]);
+    for (at, ms) in [(0, 5_000), (1, 2_000)] {
+        steps[at]["status"] = json!("completed");
+        steps[at]["execution_time_ms"] = json!(ms);
+    }
+    world.write("plan.json", plan(json!(steps)).to_string());
+    world.pe(&["graph", "plan.json"]).exits(0).prints("Critical path: a → b → c\n");
+    // What was skipped will never take any time.
+    steps[2]["status"] = json!("skipped");
+    world.write("plan.json", plan(json!(steps)).to_string());
+    world.pe(&["graph", "plan.json"]).exits(0).prints("Critical path: a → b (7.0 s)");
+}
+
+#[test]
 fn graph_draws_what_is_not_valid() {
     let mut a = echo("a", 1);
     a["dependencies"] = json!(["b"]);
