@@ -5,7 +5,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::document::{kind_of, read_steps};
-use crate::{Format, JsonMap, Plan, PlanStep, ReadError, RetryPolicy, nearest};
+use crate::{Format, JsonMap, Plan, PlanStep, ReadError, RetryPolicy, StepId, nearest};
+
+mod expected;
+
+use expected::{Expected, Table};
 
 /// The most steps that a file may hold, whatever the configuration says.
 pub const MAX_STEPS: usize = 1_000_000;
@@ -35,8 +39,12 @@ pub struct UnknownField {
 pub struct ShapeIssue {
     /// JSON pointer to the value.
     pub pointer: String,
-    /// What was expected and what was found.
+    /// Which field it is, what was expected and what was found.
     pub message: String,
+    /// The id of the step that it belongs to, where it has one.
+    pub step_id: Option<StepId>,
+    /// What to write instead, where that can be told.
+    pub suggestion: Option<String>,
 }
 
 /// Names the JSON Schema of a file, for editors.
@@ -120,15 +128,14 @@ impl Reader {
         self.unknown.extend(of_steps);
         match top.shift_remove("steps") {
             None | Some(Value::Array(_)) => {}
-            Some(other) => self.wrong(
-                "/steps".to_owned(),
-                format!("expected a list of steps, found {}", kind_of(&other)),
-            ),
+            Some(other) => {
+                Owner::plan().wrong(&mut self, "/steps", "steps", Expected::Steps, &other)
+            }
         }
         let top = Value::Object(top);
         let head = Plan::deserialize(&top);
         if head.is_err() {
-            self.wrong_fields::<Plan>(&top, "");
+            self.wrong_fields::<Plan>(&top, &Owner::plan(), &expected::PLAN);
         }
         let head = match head {
             Ok(head) if self.wrong.is_empty() => head,
@@ -140,10 +147,8 @@ impl Reader {
 
     fn step(&mut self, index: usize, step: Value) {
         let Value::Object(mut fields) = step else {
-            return self.wrong(
-                format!("/steps/{index}"),
-                format!("expected a step (an object), found {}", kind_of(&step)),
-            );
+            let message = format!("step number {} {}", index + 1, Expected::Step.but_found(&step));
+            return self.note(format!("/steps/{index}"), message, None, None);
         };
         // Formatting a pointer costs more than reading a step: it is made only when needed.
         let known = fields.keys().all(|name| PlanStep::FIELDS.contains(&name.as_str()));
@@ -155,10 +160,12 @@ impl Reader {
                 self.take_unknown(retry, &format!("/steps/{index}/retry"), &RETRY_FIELDS);
             }
             // Records may be written as lists elsewhere; here nobody could tell what is what.
-            Some(list @ Value::Array(_)) => {
-                let message =
-                    format!("expected a retry policy (an object), found {}", kind_of(list));
-                self.wrong(format!("/steps/{index}/retry"), message);
+            Some(Value::Array(_)) => {
+                if let Some(list) = fields.shift_remove("retry") {
+                    let pointer = format!("/steps/{index}/retry");
+                    let owner = Owner::step(index, &fields);
+                    owner.wrong(self, &pointer, "retry", Expected::Retry, &list);
+                }
             }
             _ => {}
         }
@@ -172,7 +179,11 @@ impl Reader {
                 metadata: metadata.unwrap_or(step.metadata),
                 ..step
             }),
-            Err(_) => self.wrong_fields::<PlanStep>(&fields, &format!("/steps/{index}")),
+            Err(_) => {
+                let owner = fields.as_object().map(|fields| Owner::step(index, fields));
+                let owner = owner.unwrap_or_else(Owner::plan);
+                self.wrong_fields::<PlanStep>(&fields, &owner, &expected::STEP);
+            }
         }
     }
 
@@ -199,33 +210,107 @@ impl Reader {
     }
 
     /// Says which fields of a record are wrong; every field of `T` must be optional.
-    fn wrong_fields<T: DeserializeOwned>(&mut self, fields: &Value, pointer: &str) {
+    fn wrong_fields<T: DeserializeOwned>(&mut self, fields: &Value, owner: &Owner, table: &Table) {
         let before = self.wrong.len();
         if before >= NOTED {
             return;
         }
         for (name, value) in fields.as_object().into_iter().flatten() {
-            let place = format!("{pointer}/{}", escape(name));
             if name == "retry" && value.is_object() {
-                self.wrong_fields::<RetryPolicy>(value, &place);
+                self.wrong_fields::<RetryPolicy>(value, &owner.inner(name), &expected::RETRY);
                 continue;
             }
             let alone = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
-            if let Err(error) = T::deserialize(alone) {
-                self.wrong(place, error.to_string());
+            let Err(error) = T::deserialize(alone) else { continue };
+            let place = format!("{}/{}", owner.pointer, escape(name));
+            match (expected::of(table, name), value) {
+                (Some(Expected::Ids), Value::Array(ids)) => {
+                    for (at, id) in ids.iter().enumerate().filter(|(_, id)| !id.is_string()) {
+                        let (place, name) = (format!("{place}/{at}"), format!("{name}/{at}"));
+                        owner.wrong(self, &place, &name, Expected::Id, id);
+                        if self.wrong.len() >= NOTED {
+                            return;
+                        }
+                    }
+                }
+                (Some(expected), _) => owner.wrong(self, &place, name, expected, value),
+                (None, _) => self.unexplained(place, owner, &error),
             }
         }
         if self.wrong.len() == before
             && let Err(error) = T::deserialize(fields)
         {
-            self.wrong(pointer.to_owned(), error.to_string());
+            self.unexplained(owner.pointer.clone(), owner, &error);
         }
     }
 
-    fn wrong(&mut self, pointer: String, message: String) {
+    /// No field is without words, so that nobody sees this; the file is refused all the same.
+    fn unexplained(&mut self, pointer: String, owner: &Owner, error: &serde_json::Error) {
+        let message = format!("it cannot be read: {}", expected::shortened(&error.to_string()));
+        self.note(pointer, message, owner.step_id.clone(), None);
+    }
+
+    fn note(
+        &mut self,
+        pointer: String,
+        message: String,
+        step_id: Option<StepId>,
+        suggestion: Option<String>,
+    ) {
         if self.wrong.len() < NOTED {
-            self.wrong.push(ShapeIssue { pointer, message });
+            self.wrong.push(ShapeIssue { pointer, message, step_id, suggestion });
         }
+    }
+}
+
+/// Whose fields are wrong.
+struct Owner {
+    pointer: String,
+    /// Stands before the names of its fields.
+    prefix: String,
+    /// Stands after them.
+    name: String,
+    step_id: Option<StepId>,
+}
+
+impl Owner {
+    fn plan() -> Self {
+        Self { pointer: String::new(), prefix: String::new(), name: String::new(), step_id: None }
+    }
+
+    fn step(index: usize, fields: &JsonMap) -> Self {
+        let step_id = fields.get("step_id").and_then(Value::as_str);
+        let step_id = step_id.filter(|id| !id.trim().is_empty());
+        let name = match step_id {
+            Some(id) => format!(" of step `{}`", expected::shortened(id)),
+            None => format!(" of step number {}", index + 1),
+        };
+        let pointer = format!("/steps/{index}");
+        Self { pointer, prefix: String::new(), name, step_id: step_id.map(StepId::new) }
+    }
+
+    /// A record in one of its fields.
+    fn inner(&self, field: &str) -> Self {
+        Self {
+            pointer: format!("{}/{field}", self.pointer),
+            prefix: format!("{field}/"),
+            name: self.name.clone(),
+            step_id: self.step_id.clone(),
+        }
+    }
+
+    fn wrong(
+        &self,
+        reader: &mut Reader,
+        pointer: &str,
+        field: &str,
+        expected: Expected,
+        value: &Value,
+    ) {
+        let message =
+            format!("`{}{field}`{} {}", self.prefix, self.name, expected.but_found(value));
+        let suggestion = expected.instead_of(value);
+        reader.note(pointer.to_owned(), message, self.step_id.clone(), suggestion);
     }
 }
 

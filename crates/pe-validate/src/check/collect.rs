@@ -203,7 +203,9 @@ impl Checker {
         if let ReadError::Shape(issues) = error {
             for issue in issues {
                 let (pointer, message) = (issue.pointer.clone(), issue.message.clone());
-                self.add(Code::WrongType, place_of(&pointer), pointer, message);
+                let finding = self.add(Code::WrongType, place_of(&pointer), pointer, message);
+                finding.step_id.clone_from(&issue.step_id);
+                finding.suggestion.clone_from(&issue.suggestion);
             }
             return;
         }
