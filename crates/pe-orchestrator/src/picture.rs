@@ -14,6 +14,8 @@ pub enum Picture {
     Mermaid,
     /// A graph for Graphviz.
     Dot,
+    /// A picture for browsers.
+    Svg,
 }
 
 impl Picture {
@@ -23,6 +25,7 @@ impl Picture {
             Self::Text => pe_view::text(&view),
             Self::Mermaid => pe_view::mermaid(&view),
             Self::Dot => pe_view::dot(&view),
+            Self::Svg => pe_view::svg(&view),
         }
     }
 }

@@ -18,7 +18,7 @@ fn what_a_step_reads_is_an_edge() {
 fn a_plan_that_does_not_hold_is_drawn_all_the_same() {
     let orchestrator = PlanExecuteOrchestrator::builder().build();
     let round = plan([step("a").after(["b"]), step("b").after(["a"])]);
-    for picture in [Picture::Text, Picture::Mermaid, Picture::Dot] {
+    for picture in [Picture::Text, Picture::Mermaid, Picture::Dot, Picture::Svg] {
         assert!(orchestrator.visualize_plan(&round, picture).contains('a'));
     }
 }
