@@ -58,10 +58,9 @@ fn picture(view: &PlanView<'_>, tools: &ToolSet) -> String {
     format!("{}\n", printable(lines.join("\n").trim_end()))
 }
 
-/// The call of a step, and every field that is not as it is by default, a line each.
-fn details(view: &PlanView<'_>, place: usize, tools: &ToolSet) -> Vec<String> {
-    let Some(step) = view.plan.steps.get(place) else { return Vec::new() };
-    let mut lines = vec![format!("calls {}", call(&step.tool, &step.parameters, tools))];
+/// What a step waits for and does not declare, which a picture has in the line of the step.
+fn implied(view: &PlanView<'_>, place: usize) -> Option<String> {
+    let step = view.plan.steps.get(place)?;
     let mut read: Vec<&str> = Vec::new();
     for edge in view.edges.iter().flatten().filter(|edge| edge.to == place) {
         let Some(from) = view.plan.steps.get(edge.from) else { continue };
@@ -71,10 +70,14 @@ fn details(view: &PlanView<'_>, place: usize, tools: &ToolSet) -> Vec<String> {
             read.push(from.step_id.as_str());
         }
     }
-    if !read.is_empty() {
-        let ids: Vec<String> = read.iter().map(|id| one_line(id)).collect();
-        lines.push(format!("after: {}", ids.join(", ")));
-    }
+    let ids: Vec<String> = read.iter().map(|id| one_line(id)).collect();
+    (!ids.is_empty()).then(|| format!("after: {}", ids.join(", ")))
+}
+
+/// The call of a step, and every field that is not as it is by default, a line each.
+fn details(view: &PlanView<'_>, place: usize, tools: &ToolSet) -> Vec<String> {
+    let Some(step) = view.plan.steps.get(place) else { return Vec::new() };
+    let mut lines = vec![format!("calls {}", call(&step.tool, &step.parameters, tools))];
     let (fields, defaults) = (written(step), written(&PlanStep::default()));
     // What stands in the line of the step and of the call; what people and schedules read.
     const SAID: [&str; 7] =
@@ -119,7 +122,7 @@ fn changes(
             continue;
         };
         let _ = writeln!(text, "+ {}", headline(step));
-        for line in details(after, place, tools) {
+        for line in implied(after, place).into_iter().chain(details(after, place, tools)) {
             let _ = writeln!(text, "      {line}");
         }
     }

@@ -1,12 +1,15 @@
 //! The text form: the design's, character by character.
 //!
-//! One line a step, whatever its texts hold. `(after: …)` lists the declared dependencies,
-//! and the last line ends with a newline. The form has no colour and no width.
+//! One line a step, whatever its texts hold. `(after: …)` lists the declared dependencies and,
+//! where edges are given, whatever else the step waits for; the last line ends with a newline.
+//! The form has no colour and no width.
 
-use pe_model::PlanStep;
+use std::collections::{HashMap, HashSet};
+
+use pe_model::StepId;
 
 use crate::label::{action, duration, fold, glyph, tool};
-use crate::view::PlanView;
+use crate::view::{EdgeKind, PlanView, fallback_target};
 
 /// How many steps of the critical path are named.
 const NAMED: usize = 12;
@@ -23,7 +26,8 @@ const NAMED: usize = 12;
 /// Progress: 0.0%
 /// ```
 ///
-/// Where a step has no action, its tool's name stands there. A failed step that another
+/// Of a view with edges, steps that only references wait for stand after the declared ones, and
+/// a fallback ends with `(instead of: …)`. Where a step has no action, its tool's name stands there. A failed step that another
 /// one stands in for keeps `✗` and ends with `(recovered by: …)`. A critical path of more than
 /// one step is one more line: `Critical path: a → b (1.2 s)`.
 pub fn text(view: &PlanView<'_>) -> String {
@@ -39,10 +43,11 @@ pub fn text_with(view: &PlanView<'_>, mut below: impl FnMut(usize) -> Vec<String
         goal if goal.is_empty() => "(no goal)".to_owned(),
         goal => goal,
     };
+    let implied = implied(view);
     let mut out = format!("Plan: {goal}\nStatus: {}\nSteps:\n", plan.status);
-    for (place, (step, status)) in plan.steps.iter().zip(view.statuses()).enumerate() {
+    for (place, status) in view.statuses().into_iter().enumerate() {
         out += &format!("  {} ", glyph(status));
-        push_step(&mut out, step);
+        push_step(&mut out, view, place, implied.get(&place).map_or(&[], Vec::as_slice));
         out.push('\n');
         for line in below(place) {
             out.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
@@ -74,14 +79,42 @@ pub(crate) fn critical_path(view: &PlanView<'_>) -> Option<(String, Option<Strin
     Some((names.join(" → "), view.critical.as_ref()?.total_ms.map(duration)))
 }
 
-fn push_step(out: &mut String, step: &PlanStep) {
-    *out += &format!("[{}] {} ({})", fold(step.step_id.as_str()), action(step), tool(step));
-    for (place, id) in step.dependencies.iter().enumerate() {
-        *out += if place == 0 { " (after: " } else { ", " };
-        *out += &fold(id.as_str());
+/// What each step waits for and does not declare, by its place.
+fn implied<'v>(view: &'v PlanView<'_>) -> HashMap<usize, Vec<&'v StepId>> {
+    let steps = &view.plan.steps;
+    let edges = view.edges.iter().flatten().filter(|edge| edge.kind != EdgeKind::Fallback);
+    let edges = edges.filter_map(|edge| Some((edge.to, &steps.get(edge.from)?.step_id)));
+    let missing = view.missing.iter().map(|(to, id)| (*to, id));
+    let mut found: HashMap<usize, Vec<&StepId>> = HashMap::new();
+    let mut said: HashSet<(usize, &StepId)> = HashSet::new();
+    for (to, id) in edges.chain(missing) {
+        let Some(step) = steps.get(to) else { continue };
+        // A fallback is not tried before the other one is over, which is said otherwise.
+        if fallback_target(step) != Some(id) && said.insert((to, id)) {
+            found.entry(to).or_default().push(id);
+        }
     }
-    if !step.dependencies.is_empty() {
-        out.push(')');
+    for (place, ids) in &mut found {
+        let declared: HashSet<&StepId> = steps[*place].dependencies.iter().collect();
+        ids.retain(|id| !declared.contains(id));
+    }
+    found
+}
+
+fn push_step(out: &mut String, view: &PlanView<'_>, place: usize, implied: &[&StepId]) {
+    let step = &view.plan.steps[place];
+    *out += &format!("[{}] {} ({})", fold(step.step_id.as_str()), action(step), tool(step));
+    let after: Vec<String> = step
+        .dependencies
+        .iter()
+        .chain(implied.iter().copied())
+        .map(|id| fold(id.as_str()))
+        .collect();
+    if !after.is_empty() {
+        *out += &format!(" (after: {})", after.join(", "));
+    }
+    if let Some(target) = fallback_target(step).filter(|_| view.edges.is_some()) {
+        *out += &format!(" (instead of: {})", fold(target.as_str()));
     }
     if let Some(by) = step.recovered_by.as_ref().filter(|_| step.is_recovered()) {
         *out += &format!(" (recovered by: {})", fold(by.as_str()));
@@ -90,9 +123,10 @@ fn push_step(out: &mut String, step: &PlanStep) {
 
 #[cfg(test)]
 mod tests {
-    use pe_model::{Plan, PlanStatus, StepStatus};
+    use pe_model::{Plan, PlanStatus, PlanStep, StepStatus, StepType};
 
     use super::*;
+    use crate::view::ViewEdge;
 
     fn line(step: PlanStep) -> String {
         let plan = Plan { status: PlanStatus::Failed, steps: vec![step], ..Plan::default() };
@@ -109,6 +143,37 @@ mod tests {
         assert_eq!(line(step.clone()), "  ○ [a] Look (search) (after: b)");
         step.dependencies.push("c".into());
         assert_eq!(line(step), "  ○ [a] Look (search) (after: b, c)");
+    }
+
+    #[test]
+    fn edges_that_are_given_are_shown_behind_declared_ones() {
+        let mut steps: Vec<PlanStep> = ["a", "b", "c"].map(|id| PlanStep::new(id, "t")).into();
+        steps[1].step_type = StepType::Fallback;
+        steps[1].fallback_for = Some("a".into());
+        steps[2].dependencies = vec!["b".into()];
+        let plan = Plan { steps, ..Plan::default() };
+        let lines = |view: &PlanView<'_>| -> Vec<String> {
+            text(view)
+                .lines()
+                .skip(3)
+                .take(3)
+                .map(|line| line.trim_start_matches([' ', '→', '○']).to_owned())
+                .collect()
+        };
+        let declared = PlanView::new(&plan);
+        assert_eq!(lines(&declared), ["[a] t (t)", "[b] t (t)", "[c] t (t) (after: b)"]);
+        let edge = |from, kind| ViewEdge { from, to: 2, kind };
+        let edges = vec![
+            ViewEdge { from: 0, to: 1, kind: EdgeKind::Fallback },
+            ViewEdge { from: 0, to: 1, kind: EdgeKind::Ordering },
+            edge(0, EdgeKind::Success),
+            edge(0, EdgeKind::Ordering),
+            edge(1, EdgeKind::Success),
+            edge(99, EdgeKind::Success),
+        ];
+        let view = declared.with_edges(edges).with_missing(vec![(2, "gone".into())]);
+        let expected = ["[a] t (t)", "[b] t (t) (instead of: a)", "[c] t (t) (after: b, a, gone)"];
+        assert_eq!(lines(&view), expected);
     }
 
     #[test]

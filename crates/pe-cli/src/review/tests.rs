@@ -37,9 +37,8 @@ fn what_a_step_does_stands_below_it() {
     let lines = [
         "  → [a] Read the docs (run_command)",
         r#"      calls run_command: sh -c 'rm -r x' with {"stdin":"y\n"}"#,
-        "  ○ [b] write_file (write_file)",
+        "  ○ [b] write_file (write_file) (after: a)",
         r#"      calls write_file: {"path":"p","content":"{{ results.a }}"}"#,
-        "      after: a",
         r#"      step_type: "loop""#,
         r#"      loop_over: "[1, 2]""#,
         "      timeout_ms: 9",

@@ -93,7 +93,7 @@ fn s1_graph_draws_plans_and_runs() {
     Steps:
       → [left] echo (echo)
       → [right] sleep (sleep)
-      ○ [join] Put both together (echo)
+      ○ [join] Put both together (echo) (after: left, right)
 
     Progress: 0.0%
     Critical path: left → join
