@@ -52,7 +52,9 @@ pub(crate) fn numbers<'r>(
 
 /// A line a finding: `FILE:LINE:COLUMN: SEVERITY[CODE]: ...`.
 pub(crate) fn lines(findings: &[&Finding], file: &str) -> String {
-    let line = |finding: &&Finding| printable(&finding.render(file)).replace('\n', "\\n") + "\n";
+    let line = |finding: &&Finding| {
+        printable(&finding.render(file)).replace('\n', "\\n").replace('\t', " ") + "\n"
+    };
     findings.iter().map(line).collect()
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal as _, Write};
 
 use anyhow::Context as _;
 use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use crate::words;
 
@@ -56,14 +57,12 @@ impl<W: Write> Output<W> {
 
     /// Writes one JSON document, indented.
     pub(crate) fn json(&mut self, document: &impl Serialize) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(document).context("cannot write the JSON")?;
-        self.lines(&text)
+        self.lines(&escaped(document, Plain(PrettyFormatter::new()))?)
     }
 
     /// Writes one JSON document on one line.
     pub(crate) fn json_line(&mut self, document: &impl Serialize) -> anyhow::Result<()> {
-        let text = serde_json::to_string(document).context("cannot write the JSON")?;
-        self.lines(&text)
+        self.lines(&escaped(document, Plain(CompactFormatter))?)
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
@@ -77,6 +76,79 @@ impl<W: Write> Output<W> {
             }
             other => other.context("cannot write to stdout"),
         }
+    }
+}
+
+fn escaped(document: &impl Serialize, format: impl Formatter) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    document
+        .serialize(&mut Serializer::with_formatter(&mut bytes, format))
+        .context("cannot write the JSON")?;
+    String::from_utf8(bytes).context("cannot write the JSON")
+}
+
+/// JSON of the same value in which nothing controls a terminal or deceives a reader.
+struct Plain<F>(F);
+
+impl<F: Formatter> Formatter for Plain<F> {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| words::is_deceptive(*c)) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + c.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_array(writer)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array(writer)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.0.begin_array_value(writer, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array_value(writer)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.0.begin_object_key(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(writer)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object_value(writer)
     }
 }
 
@@ -119,6 +191,20 @@ mod tests {
         let mut out = output(Full(3, io::ErrorKind::StorageFull), false);
         let error = out.text("a long text").unwrap_err();
         assert_eq!(error.to_string(), "cannot write to stdout");
+    }
+
+    #[test]
+    fn json_holds_nothing_that_deceives_and_is_the_same_value() {
+        let value = serde_json::json!({"a\u{9b}": ["\u{7f}x\u{202e}\u{e0041}ü\n", 1, {}], "b": []});
+        let mut out = output(Vec::new(), false);
+        out.json_line(&value).unwrap();
+        let text = String::from_utf8(std::mem::take(&mut out.writer)).unwrap();
+        let expected = r#"{"a\u009b":["\u007fx\u202e\udb40\udc41ü\n",1,{}],"b":[]}"#;
+        assert_eq!(text.trim_end(), expected);
+        out.json(&value).unwrap();
+        let pretty: serde_json::Value = serde_json::from_slice(&out.writer).unwrap();
+        assert_eq!(pretty, value);
+        assert!(out.writer.starts_with(b"{\n  \"a"));
     }
 
     #[test]

@@ -6,13 +6,9 @@ use console::{measure_text_width, truncate_str};
 
 /// The text with everything that could control a terminal made visible.
 ///
-/// Line ends and tabs stay. Control characters and those that turn the direction of writing
-/// round, which can make a command look like another one, are written as `\u{..}`.
+/// Line ends and tabs stay. What [`is_deceptive`] is written as `\u{..}`.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let unsafe_char = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let unsafe_char = |c: char| is_deceptive(c) && c != '\n' && c != '\t';
     if !text.contains(unsafe_char) {
         return Cow::Borrowed(text);
     }
@@ -25,6 +21,16 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(safe)
+}
+
+/// Whether a character controls a terminal, turns the direction of writing round, breaks a line
+/// or cannot be seen: each can make a text look like another one. Joiners can be seen by what
+/// they join.
+pub(crate) fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The text on one line, safe for a terminal.
@@ -84,6 +90,10 @@ mod tests {
         assert_eq!(
             printable("\x1b]0;x\x07\u{9b}1m\u{202e}"),
             "\\u{1b}]0;x\\u{7}\\u{9b}1m\\u{202e}"
+        );
+        assert_eq!(
+            printable("a\u{61c}\u{200b}\u{2028}\u{feff}\u{ad}\u{e0041}👨\u{200d}👩"),
+            "a\\u{61c}\\u{200b}\\u{2028}\\u{feff}\\u{ad}\\u{e0041}👨\u{200d}👩"
         );
         assert_eq!(one_line(" a\n\n b\r\tc "), "a b\\u{d} c");
     }

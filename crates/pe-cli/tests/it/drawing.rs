@@ -247,3 +247,17 @@ fn the_drawing_of_the_manual_is_what_the_program_draws() {
     let manual = std::fs::read_to_string(manual).unwrap();
     assert!(manual.contains(&format!("$ pe validate plan.json\n{drawn}```")), "{drawn}");
 }
+
+#[test]
+fn no_name_reaches_the_terminal_or_json_as_it_is() {
+    let world = World::new();
+    world.write(
+        "plan.json",
+        r#"{"goal": "x", "steps": [{"step_id": "a", "tool": "e\u061c\u200b\u2028x\ty\u009b\u202e"}]}"#,
+    );
+    let short = world.pe(&["validate", "plan.json", "--short"]).exits(3).stdout;
+    assert!(short.contains(r"`e\u{61c}\u{200b}\u{2028}x y\u{9b}\u{202e}`"), "{short}");
+    let done = world.pe(&["validate", "plan.json", "--json"]).exits(3);
+    assert!(done.stdout.contains(r"\u009b\u202e") && !done.stdout.contains('\u{202e}'));
+    assert_eq!(done.json()["missing_tools"][0], "e\u{61c}\u{200b}\u{2028}x\ty\u{9b}\u{202e}");
+}
