@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::document::{kind_of, read_steps};
 use crate::{Format, JsonMap, Plan, PlanStep, ReadError, RetryPolicy, StepId, nearest};
 
+mod aliases;
 mod expected;
 
 use expected::{Expected, Table};
@@ -194,6 +195,8 @@ impl Reader {
         pointer: &str,
         known: &'static [&'static str],
     ) {
+        let taken: Vec<&str> =
+            known.iter().copied().filter(|name| fields.contains_key(*name)).collect();
         fields.retain(|name, _| {
             if known.contains(&name.as_str()) {
                 return true;
@@ -201,7 +204,9 @@ impl Reader {
             if self.unknown.len() < NOTED {
                 self.unknown.push(UnknownField {
                     pointer: format!("{pointer}/{}", escape(name)),
-                    nearest: nearest(name, known.iter().copied()),
+                    nearest: aliases::meant(name, known)
+                        .filter(|field| !taken.contains(field))
+                        .or_else(|| nearest(name, known.iter().copied())),
                     name: name.clone(),
                 });
             }
