@@ -12,6 +12,8 @@ use serde_json::{Map, Number, Value};
 
 use crate::{MAX_STEPS, ShapeIssue};
 
+mod told;
+
 /// The longest document that is read, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 /// The deepest nesting of lists and maps that is read.
@@ -81,12 +83,25 @@ pub enum ReadError {
         /// Offset of the first bad byte.
         offset: usize,
     },
+    /// The bytes are UTF-16.
+    #[error("the file is UTF-16; save it as UTF-8")]
+    Utf16,
     /// The text is not in the notation that it should be in.
     #[error("not {format}: {message}")]
     Syntax {
         /// The notation.
         format: Format,
         /// What the parser found.
+        message: String,
+        /// Line and column, both from 1, where known.
+        at: Option<(usize, usize)>,
+        /// What to write instead, where the text shows what was meant.
+        help: Option<&'static str>,
+    },
+    /// The text is in its notation, but holds what is not read.
+    #[error("{message}")]
+    Refused {
+        /// What it is, and what to do.
         message: String,
         /// Line and column, both from 1, where known.
         at: Option<(usize, usize)>,
@@ -134,9 +149,18 @@ impl ReadError {
     /// Line and column of the fault, both from 1, where the parser knew them.
     pub fn position(&self) -> Option<(usize, usize)> {
         match self {
-            Self::Syntax { at, .. } | Self::DuplicateKey { at, .. } | Self::TooDeep { at, .. } => {
-                *at
-            }
+            Self::Syntax { at, .. }
+            | Self::Refused { at, .. }
+            | Self::DuplicateKey { at, .. }
+            | Self::TooDeep { at, .. } => *at,
+            _ => None,
+        }
+    }
+
+    /// What to write instead, where the text shows what was meant; the message says the rest.
+    pub fn suggestion(&self) -> Option<&'static str> {
+        match self {
+            Self::Syntax { help, .. } => *help,
             _ => None,
         }
     }
@@ -171,6 +195,9 @@ fn read(bytes: &[u8], format: Format, take: Option<TakeStep<'_>>) -> Result<Valu
         return Err(ReadError::TooLarge { bytes: bytes.len(), limit: MAX_DOCUMENT_BYTES });
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    if told::is_utf16(bytes) {
+        return Err(ReadError::Utf16);
+    }
     let text = std::str::from_utf8(bytes)
         .map_err(|error| ReadError::Encoding { offset: error.valid_up_to() })?;
     if text.trim().is_empty() {
@@ -204,7 +231,12 @@ fn read_json(text: &str, take: Option<TakeStep<'_>>) -> Result<Value, ReadError>
         .and_then(|value| reader.end().map(|()| value));
     value.map_err(|error| {
         let at = (error.line() > 0).then(|| (error.line(), error.column()));
-        refused(refusal.take(), Format::Json, strip_position(&error.to_string()), at)
+        refused(refusal.take(), at).unwrap_or_else(|| ReadError::Syntax {
+            format: Format::Json,
+            message: strip_position(&error.to_string()),
+            at,
+            help: told::help(text, at),
+        })
     })
 }
 
@@ -212,7 +244,12 @@ fn read_json(text: &str, take: Option<TakeStep<'_>>) -> Result<Value, ReadError>
 /// must not depend on how much of its caller's is left.
 fn read_yaml(text: &str, take: Option<TakeStep<'_>>) -> Result<Value, ReadError> {
     const STACK_BYTES: usize = 64 * 1024 * 1024;
-    let broken = |message: String| ReadError::Syntax { format: Format::Yaml, message, at: None };
+    let broken = |message: String| ReadError::Syntax {
+        format: Format::Yaml,
+        message,
+        at: None,
+        help: told::help(text, None),
+    };
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("read-yaml".to_owned())
@@ -233,27 +270,18 @@ fn read_yaml_here(text: &str, take: Option<TakeStep<'_>>) -> Result<Value, ReadE
         });
     value.map_err(|error| {
         let at = error.location().map(|place| (place.line() as usize, place.column() as usize));
-        if let serde_saphyr::Error::DuplicateMappingKey { key, .. } = error.without_snippet() {
-            let key = key.clone().unwrap_or_else(|| "?".to_owned());
-            return ReadError::DuplicateKey { key, at };
-        }
-        refused(refusal.take(), Format::Yaml, first_line(&error.to_string()), at)
+        refused(refusal.take(), at).unwrap_or_else(|| told::yaml(error.without_snippet(), text, at))
     })
 }
 
-fn refused(
-    refusal: Option<Refusal>,
-    format: Format,
-    message: String,
-    at: Option<(usize, usize)>,
-) -> ReadError {
-    match refusal {
-        Some(Refusal::Duplicate(key)) => ReadError::DuplicateKey { key, at },
-        Some(Refusal::Deep) => ReadError::TooDeep { limit: MAX_NESTING, at },
-        Some(Refusal::Long) => ReadError::TooLong { limit: MAX_STEPS },
-        Some(Refusal::Enough) => ReadError::TooManySteps { limit: 0 },
-        None => ReadError::Syntax { format, message, at },
-    }
+/// Why the visitor gave up, if it was the visitor.
+fn refused(refusal: Option<Refusal>, at: Option<(usize, usize)>) -> Option<ReadError> {
+    Some(match refusal? {
+        Refusal::Duplicate(key) => ReadError::DuplicateKey { key, at },
+        Refusal::Deep => ReadError::TooDeep { limit: MAX_NESTING, at },
+        Refusal::Long => ReadError::TooLong { limit: MAX_STEPS },
+        Refusal::Enough => ReadError::TooManySteps { limit: 0 },
+    })
 }
 
 fn yaml_options() -> serde_saphyr::Options {
@@ -274,10 +302,6 @@ fn yaml_options() -> serde_saphyr::Options {
 /// serde_json ends its messages with ` at line L column C`; the position is kept apart.
 fn strip_position(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(text, _)| text).to_owned()
-}
-
-fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 fn count(issues: usize) -> String {

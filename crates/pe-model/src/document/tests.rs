@@ -63,7 +63,73 @@ fn what_is_no_document_is_named() {
         Err(ReadError::Encoding { offset: 7 })
     );
     assert!(matches!(json("{\"a\": 1e999}"), Err(ReadError::Syntax { .. })));
-    assert!(matches!(yaml("a: .nan"), Err(ReadError::Syntax { .. })));
+    for (text, shown) in [("a: .nan", ".nan"), ("a: -.inf", "-.inf"), ("a: 1e999", "1e999")] {
+        let message = format!("`{shown}`: NaN and infinities are no JSON numbers");
+        assert_eq!(yaml(text), Err(ReadError::Refused { message, at: Some((1, 4)) }));
+    }
+}
+
+#[test]
+fn messages_name_nothing_of_the_parsers() {
+    for (text, expected) in [
+        ("a: 1\n---\nb: 2\n", "the file holds more than one YAML document; keep one"),
+        ("a: &a [*a]\n", "an alias stands inside what it stands for; write it out"),
+        ("null: 1\n", "not YAML: a key must be a string, found null"),
+        ("? [a]\n: 1\n", "not YAML: a key must be a string"),
+        ("a: [1\nb: 2\n", "not YAML: illegal placement of ':' indicator"),
+    ] {
+        assert_eq!(yaml(text).unwrap_err().to_string(), expected, "{text}");
+    }
+    let anchor = "x: &x [1, 2, 3, 4, 5, 6, 7, 8, 9]\n";
+    let aliases = |many: usize| format!("{anchor}y: [{}]\n", vec!["*x"; many].join(", "));
+    let error = yaml(&aliases(20_000)).unwrap_err().to_string();
+    assert!(error.contains("alias") && !error.contains("budget"), "{error}");
+    let error = yaml(&"[".repeat(100_000)).unwrap_err();
+    assert!(matches!(error, ReadError::TooDeep { limit: 128, .. }), "{error:?}");
+}
+
+#[test]
+fn common_slips_are_helped_with() {
+    let quotes = Some("put the template in quotes: \"{{ .. }}\"");
+    let fence = Some("remove the ``` lines around the plan");
+    for (text, format, expected) in [
+        ("a:\n  value: {{ results.b }}\nz: 1\n", Format::Yaml, quotes),
+        ("- {{ item }}\n", Format::Yaml, quotes),
+        ("a: {{ x[0] }}\n", Format::Yaml, quotes),
+        ("a: {{ x }} and more\nb: 1\n", Format::Yaml, quotes),
+        ("a: {b: x {{ y }}, c: 1}\n", Format::Yaml, quotes),
+        ("{\"a\": {{ x }}}", Format::Json, quotes),
+        ("```yaml\ngoal: x\n```\n", Format::Yaml, fence),
+        ("\n```json\n{}\n```\n", Format::Json, fence),
+        ("{\"a\": \"{{ x }}\", b}", Format::Json, None),
+        ("{\"a\": {{\"b\": 1}}}", Format::Json, None),
+        ("a: \"{{ x }}\" }}\n", Format::Yaml, None),
+        ("a: '{{ x }}' b\n", Format::Yaml, None),
+        ("a: [1,\nb: {{ x }}", Format::Yaml, quotes),
+        ("a: 'x", Format::Yaml, None),
+    ] {
+        let error = read_value(text.as_bytes(), format).unwrap_err();
+        assert!(matches!(error, ReadError::Syntax { .. }), "{text}: {error:?}");
+        assert_eq!(error.suggestion(), expected, "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn utf16_is_named() {
+    let wide = |bytes: fn(u16) -> [u8; 2], mark: &[u8]| {
+        let text = "{\"goal\": \"é\"}".encode_utf16().flat_map(bytes);
+        mark.iter().copied().chain(text).collect::<Vec<u8>>()
+    };
+    for text in [
+        wide(u16::to_le_bytes, b"\xFF\xFE"),
+        wide(u16::to_be_bytes, b"\xFE\xFF"),
+        wide(u16::to_le_bytes, b""),
+        wide(u16::to_be_bytes, b""),
+    ] {
+        for format in [Format::Json, Format::Yaml] {
+            assert_eq!(read_value(&text, format), Err(ReadError::Utf16));
+        }
+    }
 }
 
 #[test]

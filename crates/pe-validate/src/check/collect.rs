@@ -209,10 +209,11 @@ impl Checker {
             }
             return;
         }
-        self.add(Code::Unreadable, None, String::new(), error.to_string());
+        self.add(Code::Unreadable, None, String::new(), error.to_string()).suggestion =
+            error.suggestion().map(str::to_owned);
         let fault = match (error, error.position()) {
             (ReadError::Encoding { offset }, _) => Some(Fault::Byte(*offset)),
-            (ReadError::TooLarge { .. }, _) => Some(Fault::Unread),
+            (ReadError::TooLarge { .. } | ReadError::Utf16, _) => Some(Fault::Unread),
             (ReadError::DuplicateKey { .. }, Some((line, at))) => Some(match format {
                 Format::Json => Fault::KeyBefore(line, at),
                 Format::Yaml => Fault::Key(line, at),
