@@ -22,6 +22,8 @@ pub struct PlanFile {
     pub plan: Plan,
     /// Fields that no plan has, in file order; they were left out.
     pub unknown: Vec<UnknownField>,
+    /// Where the file has no `steps`: the field of its top whose value has a list of them.
+    pub wrapper: Option<String>,
 }
 
 /// A field that plans do not have.
@@ -57,6 +59,9 @@ const NOTED: usize = 2_000;
 
 const RETRY_FIELDS: [&str; 5] =
     ["max_retries", "base_delay_ms", "max_delay_ms", "backoff", "jitter"];
+
+/// A longer name than this is not told as the place where the steps stand.
+const LONGEST_WRAPPER: usize = 64;
 
 impl PlanFile {
     /// Reads a plan file.
@@ -124,6 +129,11 @@ impl Reader {
         if top.get(SCHEMA_FIELD).is_some_and(Value::is_string) {
             top.shift_remove(SCHEMA_FIELD);
         }
+        let wraps = |value: &Value| value.get("steps").is_some_and(Value::is_array);
+        let wrapper = top.iter().find(|(_, value)| wraps(value)).map(|(name, _)| name);
+        let wrapper = wrapper
+            .filter(|name| !top.contains_key("steps") && name.len() <= LONGEST_WRAPPER)
+            .cloned();
         let of_steps = std::mem::take(&mut self.unknown);
         self.take_unknown(&mut top, "", &Plan::FIELDS);
         self.unknown.extend(of_steps);
@@ -143,7 +153,7 @@ impl Reader {
             _ => return Err(ReadError::Shape(self.wrong)),
         };
         let plan = Plan { steps: self.steps, ..head };
-        Ok(PlanFile { plan, unknown: self.unknown })
+        Ok(PlanFile { plan, unknown: self.unknown, wrapper })
     }
 
     fn step(&mut self, index: usize, step: Value) {

@@ -61,6 +61,7 @@ pub fn check_file(bytes: &[u8], format: Format, catalog: &Catalog, limits: &Limi
             for field in &file.unknown {
                 checker.unknown_field(&file.plan, field);
             }
+            checker.wrapper = file.wrapper;
             checker.run(file.plan, catalog, limits, Some((bytes, format)))
         }
         Err(error) => {

@@ -37,6 +37,8 @@ pub(super) struct Checker {
     unlisted_errors: BTreeSet<Code>,
     pub(super) report: ValidationReport,
     comparisons: usize,
+    /// The field of the file that a whole plan stands under.
+    pub(super) wrapper: Option<String>,
     /// The string that the latest finding inside one lies in.
     string: Arc<str>,
 }
@@ -74,6 +76,7 @@ impl Checker {
             unlisted_errors: BTreeSet::new(),
             report: ValidationReport::default(),
             comparisons: COMPARISONS,
+            wrapper: None,
             string: Arc::default(),
         }
     }

@@ -33,8 +33,14 @@ impl Checker {
         let count = plan.steps.len();
         if count == 0 {
             let message = "the plan has no steps".to_owned();
+            let suggestion = match &self.wrapper {
+                Some(name) => {
+                    format!("the steps stand under `{name}`: write its fields at the top")
+                }
+                None => "add at least one step under `steps`".to_owned(),
+            };
             self.add(Code::NoSteps, None, "/steps".to_owned(), message).suggestion =
-                Some("add at least one step under `steps`".to_owned());
+                Some(suggestion);
         }
         if let Some(most) = limits.max_steps.filter(|&most| count > most) {
             self.too_many(format!("the plan has {count} steps, more than {most}"));
