@@ -33,27 +33,27 @@ fn effects() -> Value {
 // ---- parameters against JSON Schema
 
 #[test]
-fn p1_missing_behind_a_reference() {
+fn missing_behind_a_reference() {
     let schema = json!({"$ref": "#/$defs/args", "$defs": {"args": {"type": "object",
         "required": ["path"], "properties": {"path": {"type": "string"}}}}});
     assert_eq!(call(schema, json!({})), [Code::MissingParameter]);
 }
 
 #[test]
-fn p2_unknown_behind_a_reference() {
+fn unknown_behind_a_reference() {
     let schema = json!({"$ref": "#/$defs/args", "$defs": {"args": {"type": "object",
         "properties": {"path": {"type": "string"}}, "additionalProperties": false}}});
     assert!(!call(schema, json!({"path": "x", "zzz": 1})).is_empty());
 }
 
 #[test]
-fn p3_missing_by_all_of() {
+fn missing_by_all_of() {
     let schema = json!({"properties": {"a": {}, "b": {}}, "allOf": [{"required": ["a"]}]});
     assert!(!call(schema, json!({"b": 1})).is_empty());
 }
 
 #[test]
-fn p4_missing_by_then() {
+fn missing_by_then() {
     let schema = json!({"type": "object", "required": ["mode"],
         "properties": {"mode": {"enum": ["a", "b"]}, "path": {}},
         "if": {"properties": {"mode": {"const": "a"}}}, "then": {"required": ["path"]}});
@@ -61,21 +61,21 @@ fn p4_missing_by_then() {
 }
 
 #[test]
-fn p5_missing_by_dependent_required() {
+fn missing_by_dependent_required() {
     let schema = json!({"properties": {"user": {}, "password": {}},
         "dependentRequired": {"user": ["password"]}});
     assert!(!call(schema, json!({"user": "u"})).is_empty());
 }
 
 #[test]
-fn p6_a_name_that_a_pattern_allows_is_right() {
+fn a_name_that_a_pattern_allows_is_right() {
     let schema = json!({"type": "object", "properties": {"a": {}},
         "patternProperties": {"^x-": {}}, "additionalProperties": false});
     assert_eq!(call(schema, json!({"x-foo": 1})), []);
 }
 
 #[test]
-fn p7_a_name_that_then_brings_is_right() {
+fn a_name_that_then_brings_is_right() {
     let schema = json!({"type": "object", "properties": {"mode": {}},
         "if": {"properties": {"mode": {"const": "a"}}},
         "then": {"properties": {"extra": {"type": "string"}}}});
@@ -83,7 +83,7 @@ fn p7_a_name_that_then_brings_is_right() {
 }
 
 #[test]
-fn p8_a_name_that_a_dependent_schema_brings_is_right() {
+fn a_name_that_a_dependent_schema_brings_is_right() {
     let schema = json!({"type": "object", "properties": {"mode": {}},
         "dependentSchemas": {"mode": {"properties": {"extra": {}}}},
         "unevaluatedProperties": false});
@@ -91,19 +91,19 @@ fn p8_a_name_that_a_dependent_schema_brings_is_right() {
 }
 
 #[test]
-fn p9_a_tool_without_parameters() {
+fn a_tool_without_parameters() {
     let schema = json!({"type": "object", "additionalProperties": false});
     assert_eq!(call(schema, json!({"zzz": 1})), [Code::UnknownParameter]);
 }
 
 #[test]
-fn p10_a_parameter_whose_name_begins_with_else() {
+fn a_parameter_whose_name_begins_with_else() {
     let schema = json!({"type": "object", "properties": {"else_x": {"type": "integer"}, "t": {}}});
     assert_eq!(call(schema, json!({"else_x": "no", "t": "{{ goal }}"})), [Code::ParameterMismatch]);
 }
 
 #[test]
-fn p11_a_reference_within_an_embedded_schema() {
+fn a_reference_within_an_embedded_schema() {
     let schema = json!({"type": "object", "$defs": {"k": {"type": "integer"}},
         "properties": {"a": {"$id": "https://e.invalid/inner",
             "$defs": {"k": {"type": "string"}}, "$ref": "#/$defs/k"}}});
@@ -115,7 +115,7 @@ fn p11_a_reference_within_an_embedded_schema() {
 
 /// `a` and `b` read what `w` writes, and come after it only by way of `h`.
 #[test]
-fn w1_order_after_a_write_is_needed() {
+fn order_after_a_write_is_needed() {
     let steps = json!([
         {"step_id": "w", "tool": "send", "parameters": {"x": 1}},
         {"step_id": "h", "tool": "look", "parameters": {"x": 2}, "dependencies": ["w"]},
@@ -126,7 +126,7 @@ fn w1_order_after_a_write_is_needed() {
 }
 
 #[test]
-fn w2_a_chain_after_a_write_cannot_run_beside_it() {
+fn a_chain_after_a_write_cannot_run_beside_it() {
     let steps = json!([
         {"step_id": "w", "tool": "keep", "parameters": {"x": 1}},
         {"step_id": "h", "tool": "look", "parameters": {"x": 2}, "dependencies": ["w"]},
@@ -139,7 +139,7 @@ fn w2_a_chain_after_a_write_cannot_run_beside_it() {
 
 /// Without the dependency `r` waits for `s`, and `keys(results)` is another one.
 #[test]
-fn w3_who_depends_on_a_reader_of_everything_is_not_read_by_it() {
+fn who_depends_on_a_reader_of_everything_is_not_read_by_it() {
     let steps = json!([
         {"step_id": "s", "tool": "sum", "parameters": {"x": 1}, "dependencies": ["r"]},
         {"step_id": "r", "tool": "sum", "parameters": {"x": "{{ keys(results) }}"}},
@@ -148,7 +148,7 @@ fn w3_who_depends_on_a_reader_of_everything_is_not_read_by_it() {
 }
 
 #[test]
-fn w4_a_dependency_listed_twice_is_told_once() {
+fn a_dependency_listed_twice_is_told_once() {
     let steps = json!([
         {"step_id": "a", "tool": "send", "parameters": {"x": 1}},
         {"step_id": "b", "tool": "send", "parameters": {"x": 2}, "dependencies": ["a"]},
@@ -162,7 +162,7 @@ fn w4_a_dependency_listed_twice_is_told_once() {
 
 /// `go` runs if one of the two succeeds: their verdict is what it waits for.
 #[test]
-fn w5_a_step_that_a_trigger_rule_judges_is_not_unread() {
+fn a_step_that_a_trigger_rule_judges_is_not_unread() {
     let steps = json!([
         {"step_id": "m1", "tool": "look", "parameters": {"x": 1}},
         {"step_id": "m2", "tool": "look", "parameters": {"x": 2}},
@@ -172,9 +172,9 @@ fn w5_a_step_that_a_trigger_rule_judges_is_not_unread() {
     assert_eq!(found(&effects(), steps), []);
 }
 
-/// A run fails: `look` comes too early (`/work/h/review5.md`, item 1).
+/// Without the dependency, `look` would come too early.
 #[test]
-fn w6_nothing_is_needless_after_a_change() {
+fn nothing_is_needless_after_a_change() {
     let steps = json!([
         {"step_id": "w", "tool": "keep", "parameters": {"x": 1}},
         {"step_id": "ls", "tool": "look", "parameters": {"x": 2}, "dependencies": ["w"]},
@@ -188,7 +188,7 @@ fn w6_nothing_is_needless_after_a_change() {
 // ---- calls made twice
 
 #[test]
-fn d1_the_same_text_over_all_results_is_another_call_later() {
+fn the_same_text_over_all_results_is_another_call_later() {
     let steps = json!([
         {"step_id": "a", "tool": "sum", "parameters": {"x": "{{ keys(results) }}"}},
         {"step_id": "w", "tool": "send", "parameters": {"x": "{{ results.a }}"}},
@@ -200,7 +200,7 @@ fn d1_the_same_text_over_all_results_is_another_call_later() {
 }
 
 #[test]
-fn d2_success_and_in_any_case_are_not_the_same_call() {
+fn success_and_in_any_case_are_not_the_same_call() {
     let steps = json!([
         {"step_id": "a", "tool": "send", "parameters": {"x": 1}},
         {"step_id": "ok", "tool": "sum", "parameters": {"x": "done"}, "dependencies": ["a"]},
@@ -212,7 +212,7 @@ fn d2_success_and_in_any_case_are_not_the_same_call() {
 
 /// "Reading again later, or doing something again, may be what is meant."
 #[test]
-fn d3_looks_after_different_changes_are_not_the_same_call() {
+fn looks_after_different_changes_are_not_the_same_call() {
     let steps = json!([
         {"step_id": "p", "tool": "keep", "parameters": {"x": 1}},
         {"step_id": "q", "tool": "keep", "parameters": {"x": 2}},
@@ -231,7 +231,7 @@ fn is_risky(steps: Value) -> bool {
 
 /// `b` is skipped and so is its fallback: a run skips five of five.
 #[test]
-fn r1_a_fallback_further_down_helps_nobody() {
+fn a_fallback_further_down_helps_nobody() {
     assert!(is_risky(json!([
         {"step_id": "ring", "tool": "send", "parameters": {"x": 1}},
         {"step_id": "b", "tool": "sum", "parameters": {"x": "{{ results.ring }}"}},
@@ -244,7 +244,7 @@ fn r1_a_fallback_further_down_helps_nobody() {
 }
 
 #[test]
-fn r2_none_failed_is_skipped_as_well() {
+fn none_failed_is_skipped_as_well() {
     assert!(is_risky(json!([
         {"step_id": "ring", "tool": "send", "parameters": {"x": 1}},
         {"step_id": "b", "tool": "sum", "parameters": {"x": 2}, "dependencies": ["ring"],
@@ -258,7 +258,7 @@ fn r2_none_failed_is_skipped_as_well() {
 
 /// `docs/findings.md`, PE033: "In loops: `index` and `iteration`"; a run has it there.
 #[test]
-fn e1_index_in_loop_until() {
+fn index_in_loop_until() {
     let steps = json!([{"step_id": "a", "tool": "sum", "step_type": "loop", "loop_count": 3,
         "loop_until": "index == 1", "parameters": {"x": "{{ index }}"}}]);
     assert_eq!(found(&effects(), steps), []);
@@ -267,7 +267,7 @@ fn e1_index_in_loop_until() {
 // ---- reading and reporting
 
 #[test]
-fn s1_a_list_is_no_retry_policy() {
+fn a_list_is_no_retry_policy() {
     for retry in [json!([]), json!([5000])] {
         let steps = json!([{"step_id": "a", "tool": "sum", "retry": retry}]);
         let codes: Vec<Code> = found(&effects(), steps).into_iter().map(|(code, _)| code).collect();
@@ -276,7 +276,7 @@ fn s1_a_list_is_no_retry_policy() {
 }
 
 #[test]
-fn s2_at_most_a_hundred_circles() {
+fn at_most_a_hundred_circles() {
     let steps: Vec<Value> = (0..300)
         .map(|n| json!({"step_id": format!("s{n}"), "tool": "send", "dependencies": [format!("s{n}")]}))
         .collect();
@@ -285,7 +285,7 @@ fn s2_at_most_a_hundred_circles() {
 }
 
 #[test]
-fn s3_the_published_schema_takes_what_is_read() {
+fn the_published_schema_takes_what_is_read() {
     let schema: Value =
         serde_json::from_str(include_str!("../../../../docs/schemas/plan.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -307,7 +307,7 @@ fn s3_the_published_schema_takes_what_is_read() {
 }
 
 #[test]
-fn s4_what_is_valid_can_be_executed() {
+fn what_is_valid_can_be_executed() {
     let mut plan = pe_testkit::plan([pe_testkit::step("a")]);
     let step = plan.steps[0].clone();
     plan.steps = vec![step; 1_000_001];
