@@ -50,7 +50,7 @@ fn wrong_types_are_all_named() {
         let found = report["findings"].as_array().unwrap().iter();
         assert!(found.clone().any(|finding| finding["pointer"] == pointer), "{pointer} {report}");
     }
-    check("p.json", text, 3, "expected a string");
+    check("p.json", text, 3, "`tool` of step `a` must be a string, found a list");
 }
 
 #[test]

@@ -158,10 +158,11 @@ enum Phase {
     Adapt,
 }
 
-/// The child's greatest size so far, in KiB.
-fn peak(pid: u32) -> Option<u64> {
+/// The memory that the child has taken, in KiB; how much of its program is mapped depends on who
+/// else runs it.
+fn taken(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
@@ -170,7 +171,7 @@ fn watched(mut child: Child) -> (Done, u64) {
     let began = Instant::now();
     let mut most = 0;
     while child.try_wait().unwrap().is_none() {
-        most = most.max(peak(child.id()).unwrap_or(0));
+        most = most.max(taken(child.id()).unwrap_or(0));
         if began.elapsed() > Duration::from_secs(60) {
             child.kill().unwrap();
             panic!("it does not end: {:?}", Done::of(child.wait_with_output().unwrap()));
