@@ -191,7 +191,7 @@ pub(crate) struct ValidateVerb {
     /// Read in this notation (default: from the file's name, else from its first character)
     #[arg(long, value_name = "NOTATION", help_heading = "Reading")]
     pub(crate) format: Option<Notation>,
-    /// Print one line a finding, FILE:LINE:COLUMN: SEVERITY[CODE]: ..., for other programs
+    /// Print one line a finding, `FILE:LINE:COLUMN: SEVERITY[CODE]: ...`, for other programs
     #[arg(long)]
     pub(crate) short: bool,
     /// Print one JSON document
