@@ -95,8 +95,9 @@ impl Checker {
         let mut tools = tools::ToolChecks::new(catalog);
         let mut needs = AllNeeds::with_capacity(plan.steps.len());
         let mut need = Needs::default();
-        let mut reads = Reads::new(plan.steps.len());
-        let mut specs = Vec::with_capacity(plan.steps.len());
+        let count = plan.steps.len();
+        let mut noted =
+            (count <= quality::MOST_STEPS).then(|| (Reads::new(count), Vec::with_capacity(count)));
         let mut steps: Vec<Option<ValidStep>> = Vec::with_capacity(plan.steps.len());
         for (place, step) in plan.steps.iter().enumerate() {
             need.fallback_for = facts.target(place);
@@ -105,18 +106,22 @@ impl Checker {
             let declared = need.triggers.len();
             let parameters = parameters::parse(&step.parameters);
             let compiled = self.expressions(place, &facts, parameters, &mut need);
-            reads.push(&need, declared);
-            specs.push(tools.check(&mut self, place, step, compiled.as_ref()));
+            let spec = tools.check(&mut self, place, step, compiled.as_ref());
+            if let Some((reads, specs)) = &mut noted {
+                reads.push(&need, declared);
+                specs.push(spec);
+            }
             steps.push(compiled.and_then(|expressions| compile(step, expressions, &need)));
             needs.push(&mut need);
         }
         // Large plans: what is of no more use makes room for the graph.
         drop(tools);
+        let noted = noted.map(|(reads, specs)| (facts, reads, specs));
         let graph = self.graph(&plan, needs, limits);
-        if let Some(graph) = &graph {
-            let (facts, plan) = (&facts, &*plan);
-            self.quality(&Whole { plan, facts, graph, reads: &reads, specs: &specs });
+        if let (Some(graph), Some((facts, reads, specs))) = (&graph, &noted) {
+            self.quality(&Whole { plan: &plan, facts, graph, reads, specs });
         }
+        drop(noted);
         let report = self.into_report(file);
         let steps: Option<Vec<ValidStep>> = steps.into_iter().collect();
         let valid = match (report.is_valid, steps, graph) {

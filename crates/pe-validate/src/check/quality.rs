@@ -16,6 +16,8 @@ use crate::graph::{Needs, Reach, StepGraph};
 mod risk;
 mod waiting;
 
+/// Larger plans are not looked at: nobody reads them, and what is noted for it takes room.
+pub(super) const MOST_STEPS: usize = 100_000;
 /// At most so many findings of one kind are listed.
 const MOST: usize = 100;
 /// The most edges that are looked at for one kind of finding.
