@@ -6,13 +6,11 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use pe_model::{
-    Catalog, Plan, PlanFile, PlanStatus, PlanStep, RunReport, StepId, StepStatus, Strictness,
-    read_value,
-};
+use pe_model::{Plan, PlanFile, PlanStatus, PlanStep, RunReport, StepStatus, read_value};
+use pe_orchestrator::Outlook;
 use pe_store::{FindError, SqliteStore};
-use pe_validate::{EdgeKind as Found, Limits, Outline, ValidPlan, check, outline};
-use pe_view::{CriticalPath, EdgeKind, PlanView, ViewEdge, executed};
+use pe_validate::ValidPlan;
+use pe_view::{CriticalPath, PlanView, executed};
 
 use crate::commands::Context;
 use crate::database;
@@ -27,12 +25,7 @@ pub(crate) struct Drawn {
     /// The document's name.
     pub(crate) name: String,
     plan: Plan,
-    edges: Vec<ViewEdge>,
-    /// Of a plan that cannot run.
-    missing: Vec<(usize, StepId)>,
-    faults: Vec<(Option<usize>, &'static str)>,
-    /// The plan as it could be run, were all its tools there.
-    pub(crate) valid: Option<ValidPlan>,
+    outlook: Outlook,
 }
 
 /// The database of runs, opened when the first one is named.
@@ -131,33 +124,24 @@ impl Drawn {
 
     /// A plan that is no file, valid or not.
     pub(crate) fn of(name: String, plan: Plan) -> Self {
-        let limits = Limits { strictness: Strictness::Lenient, ..Limits::default() };
-        let checked = check(plan.clone(), &Catalog::default(), &limits);
-        let valid = checked.plan;
-        let Outline { edges, missing, faults } = match &valid {
-            Some(valid) => Outline { edges: valid.graph().step_edges(), ..Outline::default() },
-            None => outline(&plan, &checked.report),
-        };
-        Self { name, plan, edges: view_edges(edges), missing, faults, valid }
+        let outlook = Outlook::new(&plan);
+        Self { name, plan, outlook }
+    }
+
+    /// The plan as it could be run, were all its tools there.
+    pub(crate) fn valid(&self) -> Option<&ValidPlan> {
+        self.outlook.valid.as_ref()
     }
 
     /// What the views are made of.
     pub(crate) fn view(&self) -> PlanView<'_> {
-        PlanView::new(&self.plan)
-            .with_edges(self.edges.clone())
-            .with_missing(self.missing.clone())
-            .with_faults(self.faults.clone())
+        self.outlook.view(&self.plan)
     }
 
     /// The same with the critical path, which an invalid plan does not have.
     pub(crate) fn view_with_critical_path(&self) -> PlanView<'_> {
-        PlanView { critical: self.valid.as_ref().map(critical_path), ..self.view() }
+        PlanView { critical: self.valid().map(critical_path), ..self.view() }
     }
-}
-
-/// A valid plan, as the views take it.
-pub(crate) fn view_of(plan: &ValidPlan) -> PlanView<'_> {
-    PlanView::new(plan.plan()).with_edges(view_edges(plan.graph().step_edges()))
 }
 
 /// The longest path by the time that the steps took; those that are still to run take as long
@@ -186,16 +170,6 @@ fn critical_path(plan: &ValidPlan) -> CriticalPath {
     let (places, total) = plan.graph().critical_path(&weights);
     let known = places.iter().all(|&place| known[place].is_some());
     CriticalPath { places, total_ms: known.then(|| total.round() as u64) }
-}
-
-fn view_edges(edges: Vec<(usize, usize, Found)>) -> Vec<ViewEdge> {
-    let kind = |found| match found {
-        Found::Trigger => EdgeKind::Success,
-        Found::Ordering | Found::Settling => EdgeKind::Ordering,
-        Found::Fallback => EdgeKind::Fallback,
-    };
-    let edges = edges.into_iter();
-    edges.map(|(from, to, found)| ViewEdge { from, to, kind: kind(found) }).collect()
 }
 
 fn with_place(error: &pe_model::ReadError) -> String {

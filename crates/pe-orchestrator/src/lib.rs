@@ -87,7 +87,7 @@ pub use ledger::{LedgerEntry, LedgerError, ModelLedger};
 pub use notice::{LoopObserver, Notice};
 pub use orchestrator::{PlanExecuteOrchestrator, Task};
 pub use outcome::{OrchestratorError, Outcome, Trouble};
-pub use picture::Picture;
+pub use picture::{Outlook, Picture, view_of_valid};
 pub use review::{Proposal, Reviewer, Verdict};
 pub use steering::Supervision;
 pub use tools::{ASK_USER, LLM, Person, Question, catalog};

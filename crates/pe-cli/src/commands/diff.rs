@@ -33,7 +33,7 @@ pub(super) fn run(verb: &DiffVerb, context: &mut Context) -> Result<Exit, Failur
 
 /// How long a plan takes that could be run.
 fn timing(drawn: &Drawn, workers: usize) -> Option<PlanTiming> {
-    let simulation = simulate(drawn.valid.as_ref()?, workers);
+    let simulation = simulate(drawn.valid()?, workers);
     Some(PlanTiming {
         makespan_ms: simulation.makespan_ms,
         critical_path: simulation.critical_path,

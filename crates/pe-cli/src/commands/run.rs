@@ -15,7 +15,6 @@ use super::{Context, goal};
 use crate::args::{ApplyVerb, OutputKind, RunArgs, RunVerb};
 use crate::database;
 use crate::document::{Document, Source};
-use crate::drawn::view_of;
 use crate::execution::Execution;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -183,7 +182,7 @@ fn dry_run(
     if kind == OutputKind::Json {
         context.output.json(&simulation)?;
     } else {
-        context.output.lines(&pe_view::text(&view_of(plan)))?;
+        context.output.lines(&pe_view::text(&pe_orchestrator::view_of_valid(plan)))?;
         context.output.text(&format!("\n{}", simulation_summary(&simulation)))?;
     }
     context.console.inform("dry run: nothing was executed");

@@ -3,7 +3,7 @@
 //! A step is *quiet* when it changes nothing, checks nothing, and waits for quiet steps only: it
 //! might have run at any time. A stated dependency of such a step on such a step is *idle* when
 //! the one does not read the other: then the order of the two is all the same.
-//! It is *implied* when the step waits for the other one anyway, by way of a third.
+//! A stated dependency is *implied* when the step waits for the other one anyway, by way of a third.
 
 use std::collections::HashSet;
 
